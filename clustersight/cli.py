@@ -1,0 +1,35 @@
+"""The `clustersight` command: one entry for everything that a person types."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from clustersight import __version__
+from clustersight.config_cli import config
+
+# Arguments of a process are its own: it parses them, and its --help teaches them.
+_PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="clustersight %(version)s")
+def main() -> None:
+    """Watch ClickHouse: panels from its system tables as Prometheus metrics.
+
+    Start with `clustersight demo`, which brings a ClickHouse of its own, or write a
+    clustersight.yaml, look at it with `clustersight config check`, and run `clustersight exporter`.
+    """
+
+
+@main.command(context_settings=_PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def exporter(arguments: tuple[str, ...]) -> None:
+    """Run the exporter: collect, and serve /metrics on 127.0.0.1:9116."""
+    # -P: a folder of the user's that is called exporter/ must not shadow ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "exporter", *arguments])  # noqa: S606
+
+
+main.add_command(config)

@@ -1,0 +1,83 @@
+"""A server as its collector knows it: connection, capabilities and the limits that each query carries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from clustersight.clickhouse import capabilities
+from clustersight.clickhouse.capabilities import Capabilities
+from clustersight.clickhouse.connection import Address, Connection, Result, connect
+from clustersight.clickhouse.errors import SettingRefused
+from clustersight.clickhouse.sql import bind, compose, main_table
+
+# Two threads and 200 000 rows are what the recommended profile allows (facts/clickhouse-facts.md, 5).
+MAX_THREADS = 2
+MAX_RESULT_ROWS = 200_000
+
+
+class Session:
+    """One server; used by one thread at a time, like the connection in it."""
+
+    def __init__(self, address: Address, connect: Callable[[Address], Connection] = connect) -> None:
+        self.address = address
+        self._connection = connect(address)
+        self._capabilities: Capabilities | None = None
+        self._limits_refused = False
+
+    def capabilities(self, timeout_seconds: float) -> Capabilities:
+        """What the server can; asked once, and again after `forget`."""
+        if self._capabilities is None:
+            self._capabilities = capabilities.read(lambda sql: self.ask(sql, timeout_seconds))
+        return self._capabilities
+
+    @property
+    def known(self) -> Capabilities | None:
+        """The capabilities as they were read, or None before the first answer."""
+        return self._capabilities
+
+    def adopt(self, known: Capabilities | None) -> None:
+        """Take over what another session to the same server has read."""
+        self._capabilities = known
+
+    def forget(self) -> None:
+        """The server restarted, was upgraded or is another one: what it can must be read again."""
+        self._capabilities = None
+        self._limits_refused = False
+
+    def ask(self, sql: str, timeout_seconds: float) -> Result:
+        """Run a statement as it is, with no settings: the only way that every user may."""
+        return self._connection.query(sql, timeout_seconds=timeout_seconds, settings={})
+
+    def query(self, sql: str, *, timeout_seconds: float, query_id: str = "", **values: Any) -> Result:
+        """Compose, bind and run, with limits where the user may send them. Raises ClickHouseError."""
+        able = self.capabilities(timeout_seconds)
+        text = bind(compose(sql, able.has_beside(main_table(sql))), values)
+        if not self._limited(able):
+            return self._connection.query(
+                text, timeout_seconds=timeout_seconds, settings={}, query_id=query_id
+            )
+        try:
+            return self._connection.query(
+                text, timeout_seconds=timeout_seconds, settings=limits(timeout_seconds), query_id=query_id
+            )
+        except SettingRefused:
+            # A constraint of the profile (452) forbids a value: its own limits hold then, and our deadline.
+            self._limits_refused = True
+        return self._connection.query(text, timeout_seconds=timeout_seconds, settings={}, query_id=query_id)
+
+    def _limited(self, able: Capabilities) -> bool:
+        return able.takes_settings and not self._limits_refused
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def limits(timeout_seconds: float) -> dict[str, Any]:
+    """The settings of every query: the server gives up no later than we do."""
+    return {
+        "max_execution_time": max(1, math.ceil(timeout_seconds)),
+        "max_threads": MAX_THREADS,
+        "max_result_rows": MAX_RESULT_ROWS,
+    }

@@ -1,0 +1,44 @@
+"""How the health score is weighed (spec/health.md)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from clustersight.setting_types import Section, between, fault
+
+Weight = Annotated[float, between(0, 100)]
+
+
+class WeightSettings(Section):
+    """The share of each component; the shares are divided by their sum (spec/health.md)."""
+
+    replication: Weight = 30.0
+    storage: Weight = 20.0
+    errors: Weight = 20.0
+    infrastructure: Weight = 10.0
+    queries: Weight = 20.0
+
+    @model_validator(mode="after")
+    def _not_all_zero(self) -> Self:
+        if not sum(self.model_dump().values()):
+            raise fault("are all 0; give at least one component a weight")
+        return self
+
+
+Point = tuple[float, Annotated[float, between(0, 100)]]
+
+
+def _rising(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if not points or any(left[0] >= right[0] for left, right in itertools.pairwise(points)):
+        raise fault("must be points [value, deduction] with rising values, such as [[75, 0], [98, 100]]")
+    return points
+
+
+class HealthSettings(Section):
+    """Weights, and points (value, deduction) that replace the built-in ones by name."""
+
+    weights: WeightSettings = WeightSettings()
+    thresholds: dict[str, Annotated[tuple[Point, ...], AfterValidator(_rising)]] = Field(default_factory=dict)

@@ -1,0 +1,111 @@
+"""The catalogue type: what a metric is, and one measured value of it.
+
+Prometheus names use base units (seconds, bytes, ratio 0..1); rule keys use the units that people
+speak (percent, milliseconds). The contract is spec/metrics.md; `docs/METRICS.md` is made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+# Labels whose values come from users' schemas: their number has no bound, so their rows are capped.
+UNBOUNDED_LABELS = frozenset({"database", "table", "dictionary", "view"})
+
+
+class Kind(StrEnum):
+    """The Prometheus type of a family."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    SUMMARY = "summary"
+
+
+class Unit(StrEnum):
+    """The unit of a rule key, as a person would say it."""
+
+    NONE = ""
+    BOOL = "0 or 1"
+    COUNT = "count"
+    BYTES = "bytes"
+    SECONDS = "seconds"
+    MILLISECONDS = "ms"
+    PERCENT = "%"
+    PER_MINUTE = "per minute"
+    PER_SECOND = "per second"
+
+
+# How often a key's unit goes into the base unit of the page: 85 % is a ratio of 0.85.
+_PER_BASE_UNIT = {Unit.PERCENT: 100.0, Unit.MILLISECONDS: 1000.0}
+
+
+# Compared by identity: a panel declares a family once, and samples are grouped by it in hot loops.
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric:
+    """One Prometheus family, declared as data by the panel that emits it.
+
+    `labels` come after `cluster` and `host`, which every family has (`cluster_only` drops `host`).
+    `key` and `unit` name it in rules; no key means that rules cannot use it directly.
+    `alarming` is the value (base unit) at which someone should look: caps keep the rows nearest to
+    it. None means that the value says nothing about severity, such as a size.
+    `history` marks what is worth remembering; `panel` is filled in by the panel.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    kind: Kind = Kind.GAUGE
+    key: str | None = None
+    unit: Unit = Unit.NONE
+    alarming: float | None = None
+    history: bool = False
+    cluster_only: bool = False
+
+    @property
+    def per_base_unit(self) -> float:
+        """What the page's value is multiplied with to be in the unit of the rule key."""
+        return _PER_BASE_UNIT.get(self.unit, 1.0)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the number of its series does not grow with the users' schemas."""
+        return UNBOUNDED_LABELS.isdisjoint(self.labels)
+
+    def severity(self, value: float) -> float:
+        """0 at rest, 1 where it alarms, more beyond."""
+        return 0.0 if self.alarming is None else max(0.0, value / self.alarming)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rule key that is computed by its reader from counters: the increase over a window.
+
+    `sources` are family names; with two, the key is the second's share of the first in percent.
+    `expr` is the same in PromQL, for people who evaluate rules in Prometheus.
+    """
+
+    key: str
+    unit: Unit
+    help: str
+    sources: tuple[str, ...]
+    expr: str
+    labels: tuple[str, ...] = ()
+    window_seconds: int = 300
+
+
+class Sample(NamedTuple):
+    """One value of a metric; `labels` are the values of `metric.labels`, in that order."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    value: float
+
+    @property
+    def severity(self) -> float:
+        return self.metric.severity(self.value)
+
+
+def per_minute(key: str, source: str, help_: str, labels: tuple[str, ...] = ()) -> Rate:
+    """The usual rate key: events a minute over five minutes."""
+    return Rate(key, Unit.PER_MINUTE, help_, (source,), f"60 * rate({source}[5m])", labels)

@@ -1,0 +1,1 @@
+"""Data shipped with ClusterSight: the annotated example configuration and Prometheus files."""

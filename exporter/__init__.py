@@ -1,0 +1,1 @@
+"""The exporter: collects on its own schedule and serves the last page from memory."""

@@ -1,0 +1,230 @@
+"""Visits the nodes that are due and puts what they said on the page."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from clustersight.clickhouse import topology
+from clustersight.clickhouse.errors import ClickHouseError
+from clustersight.collect import Clock, Collection, PanelRun, Plan, collect
+from clustersight.logs import event
+from clustersight.metrics import Sample
+from clustersight.panels.panel import Panel, Scope, Status, Tier
+from clustersight.self_metrics import REFUSED_HOSTS, VERSION_MISMATCH, node_samples, panel_samples
+from clustersight.settings import Settings
+from exporter.fleet import Fleet, Target
+from exporter.page import Page, PieceKey
+from exporter.timetable import tier2_due
+from exporter.workers import Workers
+
+log = logging.getLogger(__name__)
+
+# A new node is seen within a minute; the query costs 1 ms.
+TOPOLOGY_SECONDS = 60.0
+TOPOLOGY_TIMEOUT_SECONDS = 3.0
+_WELL = frozenset({Status.OK, Status.UNSUPPORTED, Status.DISABLED})
+
+
+class Collecting:
+    """The exporter's work: `tick` sends workers out, a worker's visit ends on the page.
+
+    Nodes that did not answer last time have a small pool of their own: however many hang, the
+    workers of the others are free.
+    """
+
+    def __init__(self, settings: Settings, panels: Sequence[Panel], page: Page, clock: Clock) -> None:
+        self.fleet = Fleet(clock.monotonic)
+        self._page = page
+        self._clock = clock
+        self._lock = threading.Lock()
+        workers = settings.collection.workers
+        self._workers = Workers("collect", workers)
+        self._suspects = Workers("suspect", max(2, workers // 4))
+        self.visits = 0
+        self.configure(settings, panels)
+
+    def configure(self, settings: Settings, panels: Sequence[Panel]) -> None:
+        """Follow new settings; clusters that did not change keep their connections and their pieces."""
+        with self._lock:
+            self._settings, self._panels = settings, panels
+            gone = self.fleet.configure(settings.clusters, settings.collection.interval_sec)
+        for target in gone:
+            self._page.forget(target.cluster.name, target.node.host)
+        known = set(self.fleet.clusters)
+        self._page.drop(lambda key: key.cluster not in known)
+
+    def tick(self) -> None:
+        """Send a worker to every target that is due. Never waits."""
+        for target in self.fleet.due(self._clock.monotonic()):
+            target.busy = True
+            pool = self._suspects if target.suspect else self._workers
+            pool.submit(lambda target=target: self._visit(target))  # type: ignore[misc]
+
+    def stop(self, timeout_seconds: float) -> None:
+        self._workers.stop(timeout_seconds)
+        self._suspects.stop(timeout_seconds / 4)
+        for target in self.fleet.targets:
+            if not target.busy:
+                target.watch.close()
+
+    @property
+    def pending(self) -> list[str]:
+        """Nodes that have not been visited yet, as cluster/host."""
+        return [f"{t.cluster.name}/{t.node.host}" for t in self.fleet.targets if t.collection is None]
+
+    def _visit(self, target: Target) -> None:
+        try:
+            if target.departed:
+                self._bury(target)
+                return
+            host, plan = target.node.host, self._plan(target)
+            collection = collect(target.watch, plan, self._clock)
+            self.visits += 1
+            if not self.fleet.holds(target):
+                target.watch.close()  # a reload took it away meanwhile
+                return
+            if target.node.host != host:
+                self._page.forget(target.cluster.name, host)
+            self._note(target, collection)
+            self._publish(target, collection)
+            self._look_around(target)
+        finally:
+            target.busy = False
+            self.fleet.schedule_next(target, self._clock.monotonic())
+
+    def _plan(self, target: Target) -> Plan:
+        collection, cluster = self._settings.collection, target.cluster
+        now = self._clock.monotonic()
+        slow = tier2_due(now, target.tier2_at, collection.interval_sec, collection.tier2_every)
+        if slow:
+            target.tier2_at = now
+        return Plan(
+            panels=[p for p in self._panels if _belongs(p, target, slow)],
+            disabled=self._disabled(cluster.panels),
+            deadline_seconds=collection.timeout_sec,
+            timeouts_seconds={n: p.timeout_sec for n, p in cluster.panels.items() if p.timeout_sec},
+            tier2_due=slow and collection.tier2,
+            window_seconds=float(collection.interval_sec * collection.tier2_every),
+            keeper_nodes=cluster.keeper_nodes,
+            expected_readonly=cluster.expected_readonly,
+        )
+
+    def _disabled(self, panels: object) -> frozenset[str]:
+        collection = self._settings.collection
+        off = {name for name, panel in dict(panels).items() if not panel.enabled}  # type: ignore[call-overload]
+        tiers = {Tier.ONE: collection.tier1, Tier.TWO: collection.tier2}
+        return frozenset(off | {p.name for p in self._panels if not tiers[p.tier]})
+
+    def _note(self, target: Target, collection: Collection) -> None:
+        if target.collection is None or target.collection.up != collection.up:
+            level = logging.INFO if collection.up else logging.WARNING
+            event(
+                log,
+                level,
+                "node is up" if collection.up else "node is down",
+                cluster=target.cluster.name,
+                host=target.node.host,
+                error=collection.error,
+            )
+        target.collection, target.suspect = collection, not collection.up
+        if not collection.up:
+            # The slow panels must come back with the node, not ten intervals later.
+            target.tier2_at = None
+        for run in collection.runs:
+            if collection.up:
+                self._note_run(target, run)
+            target.runs[run.panel.name] = run
+            if run.status is Status.OK:
+                target.last_success[run.panel.name] = run.finished_at
+
+    def _note_run(self, target: Target, run: PanelRun) -> None:
+        """Log a panel that begins or ends to fail, once."""
+        before = target.runs.get(run.panel.name)
+        failing, failed = run.status not in _WELL, before is not None and before.status not in _WELL
+        if failing == failed and (before is None or before.status is run.status):
+            return
+        if failing or failed:
+            event(
+                log,
+                logging.WARNING if failing else logging.INFO,
+                "panel fails" if failing else "panel is well again",
+                cluster=target.cluster.name,
+                host=target.node.host,
+                panel=run.panel.name,
+                status=run.status.value,
+                error=run.error,
+            )
+
+    def _publish(self, target: Target, collection: Collection) -> None:
+        cluster, host = target.cluster.name, target.node.host
+        if not collection.up:
+            kept = {run.panel.name for run in collection.runs if run.status is Status.OK} | {""}
+            self._page.drop(lambda k: (k.cluster, k.host) == (cluster, host) and k.panel not in kept)
+        for run in collection.runs:
+            self._page.put(PieceKey(cluster, host, run.panel.name), run.samples)
+        own: list[Sample] = [*node_samples(collection)]
+        own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
+        self._page.put(PieceKey(cluster, host, ""), own)
+        self._publish_cluster(cluster)
+
+    def _publish_cluster(self, cluster: str) -> None:
+        found = [t.collection for t in self.fleet.targets if t.cluster.name == cluster and t.collection]
+        versions = {c.greeting.version for c in found if c.up and c.greeting}
+        refused = self.fleet.topology(cluster).refused_hosts
+        samples = [Sample(REFUSED_HOSTS, (), float(len(refused)))]
+        if versions:
+            samples.append(Sample(VERSION_MISMATCH, (), float(len(versions) > 1)))
+        self._page.put(PieceKey(cluster, "", ""), samples)
+
+    def _look_around(self, target: Target) -> None:
+        """Read the topology, on the configured node, while this worker still has it."""
+        now, cluster = self._clock.monotonic(), target.cluster
+        known = target.collection is not None and target.collection.up
+        recent = target.topology_at is not None and now - target.topology_at < TOPOLOGY_SECONDS
+        if not (cluster.discover and target.node.is_configured and known) or recent:
+            return
+        try:
+            members = topology.read_members(target.watch.session, TOPOLOGY_TIMEOUT_SECONDS)
+        except ClickHouseError as error:
+            place = {"cluster": cluster.name, "host": target.node.host}
+            event(log, logging.WARNING, "topology not read", **place, error=error.message)
+            return
+        target.topology_at = now
+        found = topology.resolve(
+            cluster.name,
+            target.watch.session.address,
+            members,
+            cluster.logical_cluster or "default",
+            cluster.discover_hosts,
+        )
+        with self._lock:
+            before = {t.node.host for t in self.fleet.targets if t.cluster.name == cluster.name}
+            self.fleet.follow(cluster.name, found)
+            after = {t.node.host for t in self.fleet.targets if t.cluster.name == cluster.name}
+        for host in before - after:
+            self._page.forget(cluster.name, host)
+        if refused := found.refused_hosts:
+            event(
+                log, logging.WARNING, "hosts refused by discover_hosts", cluster=cluster.name, hosts=refused
+            )
+
+    def _bury(self, target: Target) -> None:
+        """A node that left is shown as down for one interval, then no more."""
+        cluster, host = target.cluster.name, target.node.host
+        if target.collection is not None and target.collection.up:
+            gone = Collection(target.node, False, "left the cluster", None, self._clock.wall(), 0.0, ())
+            target.collection = gone
+            self._publish(target, gone)
+            return
+        with self._lock:
+            self.fleet.remove(target)
+        target.watch.close()
+        self._page.forget(cluster, host)
+
+
+def _belongs(panel: Panel, target: Target, slow: bool) -> bool:
+    if panel.scope is Scope.CLUSTER and not target.node.is_configured:
+        return False
+    return panel.tier is Tier.ONE or slow

@@ -1,0 +1,238 @@
+"""The exporter as a process: settings in, page out; reload, readiness, and a graceful stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from wsgiref.types import WSGIApplication
+
+from clustersight import __version__
+from clustersight.collect import Clock
+from clustersight.logs import event
+from clustersight.panels import ALL
+from clustersight.panels.panel import Panel
+from clustersight.problem import SettingsError
+from clustersight.settings import Settings
+from clustersight.web_config import WebConfig
+from exporter import landing, openmetrics
+from exporter.collecting import Collecting
+from exporter.own import OwnMetrics
+from exporter.page import Page
+from exporter.routes import HTML, POLICY, Reply, Request, application, metrics_reply, text
+from exporter.serving import Authorized, Server, guarded
+from exporter.ticker import Ticker
+
+log = logging.getLogger(__name__)
+
+# Ticks come once a second; a loop that has not turned for this long is not healthy.
+STALLED_SECONDS = 30.0
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that comes from files: taken over as a whole, or not at all."""
+
+    settings: Settings
+    web: WebConfig | None = None
+
+
+Load = Callable[[], Configuration]
+
+
+def system_clock() -> Clock:
+    return Clock(time.time, time.monotonic)
+
+
+class Exporter:
+    """Wires collecting, page and routes. `load` reads the configuration anew and raises SettingsError."""
+
+    def __init__(self, load: Load, clock: Clock, panels: tuple[Panel, ...] = ALL) -> None:
+        self._load = load
+        self._clock = clock
+        self._panels = panels
+        self._configuration = load()
+        settings = self._configuration.settings
+        self.page = Page(clock.monotonic, extra=self._own_text)
+        self.collecting = Collecting(settings, self._chosen(settings), self.page, clock)
+        self.own = OwnMetrics(lambda: self.collecting.visits, lambda: self.page.series)
+        self.own.reloaded_at = clock.wall()
+        self.ticker = Ticker(self._tick, clock)
+        self._reload_wanted = threading.Event()
+        self._reload_lock = threading.Lock()
+        self._openmetrics = (0, b"")
+        self._apply(self._configuration)
+
+    def _chosen(self, settings: Settings) -> tuple[Panel, ...]:
+        return self._panels
+
+    def _own_text(self) -> bytes:
+        return self.own.text()
+
+    def _apply(self, configuration: Configuration) -> None:
+        settings = configuration.settings
+        self.page.max_rows_per_panel = settings.collection.max_rows_per_panel
+        self.page.max_series = settings.collection.max_series
+        self.collecting.configure(settings, self._chosen(settings))
+        self._configuration = configuration
+
+    def _tick(self) -> None:
+        if self._reload_wanted.is_set():
+            self._reload_wanted.clear()
+            self.reload()
+        self.collecting.tick()
+        self.page.tick()
+
+    def reload(self) -> str:
+        """Read everything again, all or nothing; returns what is wrong, empty if it was taken over."""
+        with self._reload_lock:
+            try:
+                configuration = self._load()
+            except SettingsError as error:
+                self.own.reload_successful = False
+                event(log, logging.ERROR, "reload failed; the last good configuration stays", problems=error)
+                return str(error)
+            self._warn_of_what_stays(configuration.settings)
+            self._apply(configuration)
+            self.own.reload_successful, self.own.reloaded_at = True, self._clock.wall()
+            event(log, logging.INFO, "configuration reloaded", clusters=len(configuration.settings.clusters))
+            return ""
+
+    def _warn_of_what_stays(self, new: Settings) -> None:
+        old = self._configuration.settings
+        if new.exporter.listen != old.exporter.listen or new.collection.workers != old.collection.workers:
+            event(log, logging.WARNING, "exporter.listen and collection.workers need a restart")
+
+    def ask_for_reload(self) -> None:
+        """For a signal handler: the reload itself happens in the ticking thread."""
+        self._reload_wanted.set()
+
+    @property
+    def authorized(self) -> Authorized | None:
+        """The check of HTTP basic auth of today's configuration; None without users."""
+        web = self._configuration.web
+        return web.authorized if web is not None and web.authenticates else None
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """The TLS of the configuration that the process started with."""
+        web = self._configuration.web
+        return web.ssl_context() if web is not None else None
+
+    def app(self) -> WSGIApplication:
+        """The WSGI application."""
+        routes = {
+            ("GET", "/"): self._landing,
+            ("GET", "/metrics"): self._metrics,
+            ("GET", "/-/healthy"): self._healthy,
+            ("GET", "/-/ready"): self._ready,
+            ("POST", "/-/reload"): self._reload,
+        }
+        return guarded(application(routes), lambda: self.authorized)
+
+    def _landing(self, _: Request) -> Reply:
+        fleet = self.collecting.fleet
+        refused = [host for name in fleet.clusters for host in fleet.topology(name).refused_hosts]
+        body = landing.page(fleet.targets, refused, self._clock.wall())
+        return Reply(body, content_type=HTML, headers=(("Content-Security-Policy", POLICY),))
+
+    def _metrics(self, request: Request) -> Reply:
+        if "cluster" in request.query or "panel" in request.query:
+            return self._selection(request)
+        built = self.page.latest()
+        if request.wants_openmetrics:
+            return metrics_reply(self._as_openmetrics(built.number), None, openmetrics=True)
+        return metrics_reply(built.text, built.gzipped if request.accepts_gzip else None)
+
+    def _as_openmetrics(self, number: int) -> bytes:
+        if self._openmetrics[0] != number:
+            self._openmetrics = (number, openmetrics.render(self.page.samples(), self.own))
+        return self._openmetrics[1]
+
+    def _selection(self, request: Request) -> Reply:
+        cluster, panel = request.one("cluster"), request.one("panel")
+        clusters, names = sorted(self.collecting.fleet.clusters), [p.name for p in self._panels]
+        if cluster not in clusters:
+            return text(f"no cluster {cluster!r}; there are: {', '.join(clusters)}", "404 Not Found")
+        if panel is not None and panel not in names:
+            return text(f"no panel {panel!r}; there are: {', '.join(names)}", "404 Not Found")
+        return metrics_reply(self.page.select(cluster, panel), None)
+
+    def _healthy(self, _: Request) -> Reply:
+        silent = self._clock.monotonic() - self.ticker.last_tick
+        if silent > STALLED_SECONDS:
+            return text(f"the scheduler has not turned for {silent:.0f} s", "503 Service Unavailable")
+        return text("ClusterSight exporter is healthy.")
+
+    def _ready(self, _: Request) -> Reply:
+        pending = self.collecting.pending
+        if pending:
+            waiting = ", ".join(pending[:20])
+            return text(f"waiting for the first visit of: {waiting}", "503 Service Unavailable")
+        return text("ClusterSight exporter is ready.")
+
+    def _reload(self, _: Request) -> Reply:
+        problems = self.reload()
+        if problems:
+            return text(
+                f"reload failed, the last good configuration stays:\n{problems}", "500 Internal Server Error"
+            )
+        return text("reloaded")
+
+
+def run(load: Load, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. Raises SettingsError and OSError (the address is taken) at the start."""
+    exporter = Exporter(load, system_clock())
+    stopped = threading.Event()
+    _handle_signals(exporter, stopped)
+    settings = load().settings
+    listen = settings.exporter.listen
+    tls = exporter.tls
+    server = Server(listen.host, listen.port, exporter.app(), tls)
+    server.start()
+    scheme = "https" if tls else "http"
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    url = f"{scheme}://{host}:{server.server_port}"
+    _announce(settings, url, secured=exporter.authorized is not None)
+    if on_ready is not None:
+        on_ready(url)
+    try:
+        exporter.ticker.run(stopped)
+    finally:
+        event(log, logging.INFO, "stopping")
+        server.shutdown()
+        exporter.collecting.stop(STOP_SECONDS)
+        event(log, logging.INFO, "stopped")
+
+
+def _announce(settings: Settings, url: str, *, secured: bool) -> None:
+    event(
+        log,
+        logging.INFO,
+        "exporter started",
+        version=__version__,
+        url=url,
+        auth_mode="basic" if secured else "none",
+        clusters=len(settings.clusters),
+        interval_sec=settings.collection.interval_sec,
+    )
+    if not settings.clusters:
+        event(log, logging.WARNING, "no clusters are configured; add some under clusters: and reload")
+
+
+def _handle_signals(exporter: Exporter, stopped: threading.Event) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        exporter.ask_for_reload()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, reload)

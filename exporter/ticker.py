@@ -1,0 +1,56 @@
+"""The heartbeat of the process: the `schedule` package once a second, also across steps of the clock.
+
+schedule compares naive local times: after a step back of an hour it would sleep for an hour. So the
+loop watches for a divergence of wall and monotonic time, and then adds the tick anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import schedule
+
+from clustersight.collect import Clock
+from clustersight.logs import event
+
+log = logging.getLogger(__name__)
+
+# NTP slews and busy machines stay below this; a step that matters does not.
+STEP_SECONDS = 2.0
+POLL_SECONDS = 0.25
+
+
+class Ticker:
+    """Calls `tick` once a second until it is stopped."""
+
+    def __init__(self, tick: Callable[[], None], clock: Clock) -> None:
+        self._tick = tick
+        self._clock = clock
+        self._scheduler = schedule.Scheduler()
+        self._offset = clock.wall() - clock.monotonic()
+        self.last_tick = clock.monotonic()
+        self._add()
+
+    def _add(self) -> None:
+        self._scheduler.clear()
+        self._scheduler.every(1).seconds.do(self._beat)
+
+    def _beat(self) -> None:
+        self.last_tick = self._clock.monotonic()
+        self._tick()
+
+    def step(self) -> None:
+        """One turn of the loop: look at the clock, then run what is due."""
+        offset = self._clock.wall() - self._clock.monotonic()
+        if abs(offset - self._offset) > STEP_SECONDS:
+            event(log, logging.WARNING, "the clock was stepped", seconds=round(offset - self._offset, 1))
+            self._add()
+        self._offset = offset
+        self._scheduler.run_pending()
+
+    def run(self, stopped: threading.Event) -> None:
+        """Turn until `stopped` is set."""
+        while not stopped.wait(POLL_SECONDS):
+            self.step()
