@@ -96,7 +96,9 @@ def _web_problems(settings: Settings, locator: Locator) -> list[Problem]:
             problems += error.problems
             continue
         refusal = process.refusal(section, web_authenticates=web.authenticates)
-        problems += [locator.problem((section, "listen"), refusal)] if refusal else []
+        problems += (
+            [locator.problem((section, "listen"), named((section, "listen"), refusal))] if refusal else []
+        )
     return problems
 
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from clustersight.problem import Problem, unknown
 from clustersight.setting_path import allowed_at, annotation_at, holds
 from clustersight.settings import Settings
-from clustersight.yaml_file import dotted, named
+from clustersight.yaml_file import named
 from clustersight.yaml_tree import read_tree
 
 if TYPE_CHECKING:
@@ -82,15 +82,9 @@ def _unknown(keys: Keys) -> str | None:
     """Say which part of the way does not exist; None where all do."""
     for length, key in enumerate(keys):
         if annotation_at(Settings, keys[: length + 1]) is None:
-            where = f" in {dotted(keys[:length])}" if length else ""
-            return (
-                unknown(
-                    "section" if len(keys) - length > 1 else "key",
-                    str(key),
-                    allowed_at(Settings, keys[:length]),
-                )
-                + where
-            )
+            what = "section" if len(keys) - length > 1 else "key"
+            allowed = allowed_at(Settings, keys[:length])
+            return named(keys[:length], unknown(what, str(key), allowed))
     return None
 
 

@@ -58,7 +58,7 @@ def open_listener(section: str, listen: Listen, *, authenticated: bool, allow_op
         return None
     password = "set CLUSTERSIGHT_PASSWORD, or " if section == "api" else ""
     return (
-        f"{section} would listen on {listen}, beyond this machine, without authentication: "
-        f"{password}name a {section}.web_config_file with basic_auth_users, listen on 127.0.0.1, "
+        f"would listen on {listen}, beyond this machine, without authentication: "
+        f"{password}set {section}.web_config_file to a file with basic_auth_users, listen on 127.0.0.1, "
         f"or accept it with {section}.allow_open: true"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from clustersight.clickhouse.topology import Node
 from clustersight.collect import Collection, PanelRun
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels.panel import Status
@@ -70,9 +71,9 @@ RUNNER: tuple[Metric, ...] = (
 _NEITHER = frozenset({Status.UNSUPPORTED, Status.DISABLED})
 
 
-def node_samples(collection: Collection) -> Iterator[Sample]:
+def node_samples(collection: Collection, node: Node) -> Iterator[Sample]:
     """Of the node as a whole: whether it answered, who it is, how long the visit took (seconds)."""
-    node, greeting = collection.node, collection.greeting
+    greeting = collection.greeting
     yield Sample(UP, (), float(collection.up))
     yield Sample(COLLECTION, (), collection.duration_seconds)
     if greeting is not None:

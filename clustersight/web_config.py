@@ -18,7 +18,7 @@ from clustersight.model_problem import Locator, problems_of
 from clustersight.problem import Problem, SettingsError
 from clustersight.setting_types import ExistingFile, Section, Surroundings, fault
 from clustersight.web_users import WebUsers
-from clustersight.yaml_file import faults_of, read_mapping
+from clustersight.yaml_file import faults_of, named, read_mapping
 
 # 04 to 31 is bcrypt's range; from 2^17 rounds on, one login costs seconds.
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
@@ -171,7 +171,7 @@ def _context(tls: TlsConfig, locator: Locator) -> tuple[ssl.SSLContext | None, l
         message = (
             f"{key} does not load ({reason}); it must be PEM, with the key that belongs to it, unencrypted"
         )
-        problems.append(locator.problem(keys, message))
+        problems.append(locator.problem(keys, named(keys, message)))
     return context, problems
 
 

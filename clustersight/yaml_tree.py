@@ -107,8 +107,8 @@ def _syntax_fault(error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     # The problem alone: str(error) quotes the text, which may hold a password.
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-    message = f"is not YAML: {what}; check indentation, quotes and brackets"
-    return Fault((), _place(mark) if mark else Place(1, 1), message)
+    remedy = "check indentation and quotes; within braces or brackets ${VAR} needs quotes around it"
+    return Fault((), _place(mark) if mark else Place(1, 1), f"is not YAML: {what}; {remedy}")
 
 
 class _Reader:

@@ -85,11 +85,11 @@ class Collecting:
             if not self.fleet.holds(target):
                 target.watch.close()  # a reload took it away meanwhile
                 return
+            self._note(target, collection)
+            self._look_around(target)
             if target.node.host != host:
                 self._page.forget(target.cluster.name, host)
-            self._note(target, collection)
             self._publish(target, collection)
-            self._look_around(target)
         finally:
             target.busy = False
             self.fleet.schedule_next(target, self._clock.monotonic())
@@ -164,7 +164,7 @@ class Collecting:
             self._page.drop(lambda k: (k.cluster, k.host) == (cluster, host) and k.panel not in kept)
         for run in collection.runs:
             self._page.put(PieceKey(cluster, host, run.panel.name), run.samples)
-        own: list[Sample] = [*node_samples(collection)]
+        own: list[Sample] = [*node_samples(collection, target.node)]
         own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
         self._page.put(PieceKey(cluster, host, ""), own)
         self._publish_cluster(cluster)

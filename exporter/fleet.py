@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from clustersight.clickhouse.connection import Address, Wire
+from clustersight.addresses import address_of
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology, alone
 from clustersight.collect import Collection, PanelRun, Watch
@@ -40,22 +40,6 @@ class Target:
     @property
     def node(self) -> Node:
         return self.watch.node
-
-
-def address_of(cluster: ClusterSettings) -> Address:
-    """The configured address, with its credentials."""
-    return Address(
-        host=cluster.host,
-        port=cluster.port,
-        wire=Wire(str(cluster.protocol)),
-        secure=bool(cluster.secure),
-        username=cluster.username,
-        password=cluster.password.get_secret_value() if cluster.password else "",
-        verify=cluster.verify,
-        ca_cert=cluster.ca_cert,
-        client_cert=cluster.client_cert,
-        client_key=cluster.client_key,
-    )
 
 
 class Fleet:

@@ -67,6 +67,7 @@ class Exporter:
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
         self._openmetrics = (0, b"")
+        self._was_ready = False
         self._apply(self._configuration)
 
     def _chosen(self, settings: Settings) -> tuple[Panel, ...]:
@@ -175,6 +176,10 @@ class Exporter:
         if pending:
             waiting = ", ".join(pending[:20])
             return text(f"waiting for the first visit of: {waiting}", "503 Service Unavailable")
+        if not self._was_ready:
+            # Whoever waits for this may scrape at once: the page must hold what the visits found.
+            self.page.build()
+            self._was_ready = True
         return text("ClusterSight exporter is ready.")
 
     def _reload(self, _: Request) -> Reply:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from socket import AF_INET6, socket
 from socketserver import ThreadingMixIn
-from typing import Any, ClassVar
+from typing import Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -80,7 +80,7 @@ class _ServerHandler(ServerHandler):
     def log_exception(self, exc_info: Any) -> None:
         log.error("a request failed", exc_info=exc_info)
 
-    error_headers: ClassVar = [("Content-Type", "text/plain; charset=utf-8")]
+    error_headers = [("Content-Type", "text/plain; charset=utf-8")]  # noqa: RUF012 - typed so by wsgiref
     error_body = b"internal error; see the exporter's log\n"
 
 
@@ -96,8 +96,10 @@ class _Handler(WSGIRequestHandler):
             return
         if not self.parse_request():
             return
-        body: Any = self.rfile
-        handler = _ServerHandler(body, self.wfile, self.get_stderr(), self.get_environ(), multithread=True)
+        # typeshed wants IO[bytes]; a socket reader is one in all that counts.
+        handler = _ServerHandler(
+            self.rfile, cast("Any", self.wfile), self.get_stderr(), self.get_environ(), multithread=True
+        )
         handler.request_handler = self  # type: ignore[attr-defined]
         handler.run(self.server.get_app())  # type: ignore[attr-defined]
 

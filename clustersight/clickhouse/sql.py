@@ -42,3 +42,24 @@ def main_table(sql: str) -> str:
     if not found:
         raise ValueError(f"no system table in: {sql[:80]}")
     return found.group(1)
+
+
+def literal(text: str) -> str:
+    """A string as ClickHouse reads it back; on one line, whatever it holds."""
+    return f"'{_escaped(text, quote=chr(39))}'"
+
+
+def ident(*names: str) -> str:
+    """A name as ClickHouse reads it back: `ident("db", "table")` is `db`.`table` with the quotes."""
+    return ".".join(f"`{_escaped(name, quote='`')}`" for name in names)
+
+
+def _escaped(text: str, *, quote: str) -> str:
+    return "".join(_escaped_character(c, quote) for c in text)
+
+
+def _escaped_character(character: str, quote: str) -> str:
+    if character in ("\\", quote):
+        return "\\" + character
+    # A newline or a NUL would break a command that someone pastes into a shell.
+    return f"\\x{ord(character):02X}" if ord(character) < 32 or character == "\x7f" else character

@@ -80,10 +80,11 @@ def resolve(
     """The nodes of one logical cluster; the row with is_local is the configured address itself (pure)."""
     names = tuple(sorted({m.cluster for m in members}))
     wanted = [m for m in members if m.cluster == logical_cluster]
+    itself = _itself(wanted, configured)
     nodes = [Node(cluster, "", configured, logical_cluster=logical_cluster if wanted else "")]
     refused: list[str] = []
     for member in wanted:
-        address = configured if member.is_local else _address_of(member, configured)
+        address = configured if member is itself else _address_of(member, configured)
         if address == configured:
             nodes[0] = _placed(nodes[0], member)
         elif not may_send(address.host, configured.host, discover_hosts):
@@ -91,6 +92,13 @@ def resolve(
         elif all(address != node.address for node in nodes):
             nodes.append(_placed(replace(nodes[0], address=address, is_configured=False), member))
     return Topology(tuple(label(nodes)), tuple(dict.fromkeys(refused)), names)
+
+
+def _itself(members: Sequence[Member], configured: Address) -> Member | None:
+    """The row of the configured server; 18.16 calls every server on its own machine local."""
+    local = [m for m in members if m.is_local]
+    exact = [m for m in local if configured.wire is Wire.NATIVE and m.port == configured.port]
+    return next(iter(exact or local), None)
 
 
 def _placed(node: Node, member: Member) -> Node:

@@ -86,7 +86,8 @@ class Context:
         """Run a statement and give each row its type; the columns must be the fields, in order."""
         result = self.query(sql, **values)
         names = tuple(f.name for f in dataclasses.fields(row_type))  # type: ignore[arg-type]
-        if result.columns != names:
+        # Over HTTP a result without rows comes without columns.
+        if result.rows and result.columns != names:
             raise TypeError(f"columns {result.columns} are not the fields {names} of {row_type.__name__}")
         return [row_type(*row) for row in result.rows]
 
@@ -94,6 +95,11 @@ class Context:
         """Raise Unsupported where this server lacks `table` or `table.column`."""
         if not self.has(name):
             raise Unsupported(f"system.{name} is not in this version of ClickHouse")
+
+    @property
+    def rows_hidden(self) -> bool:
+        """Whether rows about tables are left out silently: our user lacks SHOW TABLES (trap 3)."""
+        return self.capabilities is not None and self.capabilities.sees_tables is False
 
     def has(self, name: str) -> bool:
         """Whether this server has the system table, or the column `table.column`."""

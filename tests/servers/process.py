@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 POLL_SECONDS = 0.05
 START_SECONDS = 60.0
@@ -77,6 +77,13 @@ def connects(port: int, timeout_seconds: float = 1.0) -> bool:
     except OSError:
         return False
     return True
+
+
+def thread_states(pid: int) -> set[str]:
+    """Return the states of a process' threads as in proc(5): R running, S sleeping, T stopped."""
+    files = Path(f"/proc/{pid}/task").glob("*/stat")
+    # The name of the program, in parentheses, may hold spaces and parentheses.
+    return {file.read_text().rpartition(")")[2].split()[0] for file in files}
 
 
 class ServerProcess:
@@ -148,8 +155,12 @@ class ServerProcess:
             self._process = None
 
     def pause(self) -> None:
-        """Stop it with SIGSTOP: the kernel still accepts connections, nobody answers them."""
+        """Stop it with SIGSTOP: the kernel still accepts connections, nobody answers them.
+
+        Returns when every thread has stopped: one that had not could still answer a client.
+        """
         self._signal(signal.SIGSTOP)
+        wait_until(lambda: thread_states(self.pid) == {"T"}, STOP_SECONDS, f"{self} is paused")
 
     def resume(self) -> None:
         """Let it go on after pause()."""

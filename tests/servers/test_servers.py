@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_driver import Client
 from clickhouse_driver.errors import NetworkError, ServerException, SocketTimeoutError
 
-from tests.servers import clickhouse18, misbehaving, zookeeper
+from tests.servers import clickhouse18, zookeeper
 from tests.servers.certificates import Certificate
 from tests.servers.clickhouse18 import ClickHouse18, Options
 from tests.servers.embedded import EmbeddedError, EmbeddedServer
@@ -273,36 +273,3 @@ def test_a_server_that_does_not_start_shows_its_log(
     with pytest.raises(ServerError, match=r"missing\.key"):
         server.start()
     assert not server.is_running
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        (misbehaving.SilentPeer, requests.exceptions.ReadTimeout),
-        (misbehaving.ClosingPeer, requests.exceptions.ConnectionError),
-        (misbehaving.GarbagePeer, requests.exceptions.RequestException),
-    ],
-)
-def test_misbehaving_peers(kind: type[misbehaving.Peer], error: type[Exception]) -> None:
-    with kind() as peer:
-        with pytest.raises(error):
-            requests.get(f"http://127.0.0.1:{peer.port}/", timeout=0.3)
-        assert peer.accepted == 1
-    assert not connects(peer.port)
-
-
-def test_hanging_four_letter_server(tmp_path: Path) -> None:
-    client = zookeeper.ZooKeeper(tmp_path)
-    with misbehaving.HangingFourLetterPeer(b"zk_version") as peer:
-        client.port = peer.port
-        with pytest.raises(TimeoutError):
-            client.four_letters("mntr", timeout_seconds=0.3)
-        assert peer.words == [b"mntr"]
-
-
-def test_dripping_peer_outlives_a_read_timeout() -> None:
-    with misbehaving.DrippingPeer() as peer:
-        answer = requests.get(f"http://127.0.0.1:{peer.port}/", timeout=0.5, stream=True)
-        body = answer.iter_content(1)
-        assert b"".join(next(body) for _ in range(8)) == b"x" * 8
-        answer.close()

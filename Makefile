@@ -1,0 +1,59 @@
+# One command each; `make help` lists them. Every target sets up what it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two workers on two cores; the servers of a worker are its own.
+WORKERS ?= 2
+
+.PHONY: help demo run test soak check generate bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "ClusterSight needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.demo: $(VENV)/bin/python setup.cfg
+	@echo "installing ClusterSight and the embedded ClickHouse (some 150 MB, once)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python setup.cfg
+	@echo "installing ClusterSight with what its tests need"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[demo,dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## A live ClickHouse with faults, watched: http://127.0.0.1:9116
+	@$(BIN)/clustersight demo
+
+run: $(VENV)/.demo ## The exporter with your configuration: make run CONFIG=clustersight.yaml
+	@$(BIN)/clustersight exporter --config $(or $(CONFIG),clustersight.yaml)
+
+check: $(VENV)/.dev ## Lint, format, strict types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: check ## Everything, against real servers, which it installs by apt
+	@bash tests/install-servers.sh
+	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not soak'
+
+soak: $(VENV)/.dev ## The tests that take long
+	@bash tests/install-servers.sh
+	@$(BIN)/python -m pytest -m soak
+
+generate: $(VENV)/.dev ## Write the files that are made from code (docs/METRICS.md)
+	@$(BIN)/python -m clustersight.catalogue docs/METRICS.md
+
+bench: $(VENV)/.dev ## Speed and memory beside a peer in the same run
+	@bash tests/install-servers.sh
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+"""Every metric of every panel and of the runner in one list, and docs/METRICS.md made from it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from clustersight.metrics import Metric, Rate
+from clustersight.panels import ALL
+from clustersight.panels.panel import Panel
+from clustersight.self_metrics import RUNNER
+
+_HEAD = """\
+# Metrics
+
+Made from the catalogue by `make generate`; a test compares it. Every ClickHouse series carries
+`cluster` and `host`, except those marked *cluster only*; `shard` and `replica` stand on
+`clickhouse_info` (join with `group_left`). Rule keys have the unit that people speak: percent where
+Prometheus has a ratio, milliseconds where it has seconds.
+"""
+_TABLE = "\n| Prometheus name | type | labels | rule key | unit of the key | meaning |\n|---|---|---|---|---|---|\n"
+_RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|---|\n"
+
+
+def metrics() -> tuple[Metric, ...]:
+    """Every declared family: the panels' and the runner's."""
+    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER)
+
+
+def rates() -> tuple[Rate, ...]:
+    """Every rule key that is computed from counters."""
+    return tuple(rate for panel in ALL for rate in panel.rates)
+
+
+def document() -> str:
+    """The text of docs/METRICS.md."""
+    runner = "\n## The runner\n\nOf every node and panel, by the exporter itself.\n" + _metric_table(RUNNER)
+    return _HEAD + "".join(_section(panel) for panel in ALL) + runner
+
+
+def _section(panel: Panel) -> str:
+    tables = ", ".join(f"`system.{name}`" for name in panel.tables) or "none"
+    text = f"\n## {panel.name}\n\n{panel.about} Tier {int(panel.tier)}, per {panel.scope}; reads: {tables}.\n"
+    text += _metric_table(panel.metrics)
+    return text + (_RATES + "".join(_rate_rows(panel.rates)) if panel.rates else "")
+
+
+def _metric_table(metrics: Iterable[Metric]) -> str:
+    return _TABLE + "".join(_metric_rows(metrics))
+
+
+def _metric_rows(metrics: Iterable[Metric]) -> Iterator[str]:
+    for m in metrics:
+        labels = ", ".join(f"`{label}`" for label in m.labels) + (" *cluster only*" if m.cluster_only else "")
+        key = f"`{m.key}`" if m.key else "–"
+        yield f"| `{m.name}` | {m.kind} | {labels or '–'} | {key} | {m.unit or '–'} | {_cell(m.help)} |\n"
+
+
+def _rate_rows(rates: Iterable[Rate]) -> Iterator[str]:
+    for r in rates:
+        labels = ", ".join(f"`{label}`" for label in r.labels) or "–"
+        yield f"| `{r.key}` | {r.unit} | {labels} | `{_cell(r.expr)}` | {_cell(r.help)} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(document(), encoding="utf-8")

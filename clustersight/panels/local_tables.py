@@ -1,0 +1,18 @@
+"""Which rows of system.tables a panel may read: conditions that keep it cheap and free of surprises."""
+
+from __future__ import annotations
+
+# Databases of engines such as PostgreSQL or a data lake are read from the remote side, table by table.
+LOCAL = (
+    "database IN (SELECT name FROM system.databases WHERE {{databases.is_external ? NOT is_external"
+    " : engine IN ('Ordinary', 'Atomic', 'Replicated', 'Shared', 'Memory', 'Lazy', 'Overlay')}})"
+)
+# Tables that live for one statement: sessions' own, the new half of CREATE OR REPLACE, of a refresh.
+NOT_TEMPORARY = (
+    "database NOT IN ('', '_temporary_and_external_tables') AND NOT match(name, '^(_tmp_replace_|\\\\.tmp)')"
+)
+
+
+def restricted(sql: str) -> str:
+    """SQL on system.tables with both conditions in place of `{local}` and `{not_temporary}`."""
+    return sql.replace("{local}", LOCAL).replace("{not_temporary}", NOT_TEMPORARY)
