@@ -156,8 +156,9 @@ class _Reader:
             # A date is text here; settings have none.
             if kind in {"str", "timestamp", "value", "merge"}:
                 return self._text(node.value, keys)
-        except (ValueError, KeyError) as error:
-            # KeyError: `!!bool maybe`. Both name the value, which an expansion may have taken from a secret.
+        except (ValueError, LookupError) as error:
+            # LookupError: `!!bool maybe` and `!!int`. All may name the value, and an expansion may have
+            # taken that from a secret.
             told = isinstance(error, ValueError) and kind == "str"
             message = str(error) if told else f"is no {kind}; put the value in quotes if it is text"
             return self._lost(keys, node, message)

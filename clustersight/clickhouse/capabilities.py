@@ -1,7 +1,7 @@
 """What a server is and can: version, columns of its system tables, and what our user may do.
 
-Read once per server and again after a restart or an upgrade. Sources: system.columns (4 ms, needs
-no grant), system.settings, CHECK GRANT (24.10+).
+Read once per server and again after a restart or an upgrade. Sources: system.columns (4 ms; needs no
+grant, but leaves out the tables that we may not read), system.tables, system.settings, CHECK GRANT (24.10+).
 """
 
 from __future__ import annotations
@@ -18,18 +18,27 @@ SQL_SERVER = "SELECT version(), uptime(), hostName()"
 SQL_COLUMNS = """
 SELECT table, groupArray(name) FROM system.columns WHERE database = 'system' GROUP BY table ORDER BY table
 """
+SQL_TABLES = "SELECT name FROM system.tables WHERE database = 'system' ORDER BY name"
 SQL_READONLY = "SELECT value FROM system.settings WHERE name = 'readonly'"
 SQL_CHECK_GRANT = "CHECK GRANT SHOW TABLES ON *.*"
 # Tables that hide the rows of tables which the user may not SHOW, without an error (trap 3).
-SQL_VISIBLE = "SELECT count() FROM system.tables WHERE engine LIKE '%MergeTree' AND database != 'system'"
+SQL_VISIBLE = """
+SELECT countIf(database != 'system'), count() FROM system.tables WHERE engine LIKE '%MergeTree'
+"""
 SQL_PARTS_ACTIVE = "SELECT value FROM system.metrics WHERE metric = 'PartsActive'"
+
+# Every version has it and everyone may read it: where even its name is hidden, the others' are too.
+ALWAYS_THERE = "one"
 
 Query = Callable[[str], Result]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`sees_tables` is None where it cannot be known; `uptime_seconds` is that of the reading."""
+    """`sees_tables` is None where it cannot be known; `uptime_seconds` is that of the reading.
+
+    `tables` are the system tables known by name; `hides_tables`: there may be more of them.
+    """
 
     version: str
     hostname: str
@@ -37,6 +46,8 @@ class Capabilities:
     readonly: int
     sees_tables: bool | None
     columns: Mapping[str, frozenset[str]] = field(repr=False)
+    tables: frozenset[str] = field(default=frozenset(), repr=False)
+    hides_tables: bool = False
 
     @property
     def version_tuple(self) -> tuple[int, ...]:
@@ -49,9 +60,15 @@ class Capabilities:
         return self.readonly != 1
 
     def has(self, name: str) -> bool:
-        """Whether the system table `name` exists, or the column `table.column`."""
+        """Whether the system table `name` exists, or the column `table.column`.
+
+        A table that may be hidden from us counts as there: only a query tells a missing GRANT from a
+        missing table. Its columns count as missing.
+        """
         table, _, column = name.partition(".")
-        return column in self.columns.get(table, ()) if column else table in self.columns
+        if column:
+            return column in self.columns.get(table, ())
+        return self.hides_tables or table in self.columns or table in self.tables
 
     def has_beside(self, main: str) -> Has:
         """`has` for SQL in which a bare name is a column of the table `main`."""
@@ -62,6 +79,7 @@ def read(query: Query) -> Capabilities:
     """Ask a server. The queries carry no settings, since nothing is known of it yet."""
     version, uptime, hostname = query(SQL_SERVER).rows[0]
     columns = {table: frozenset(names) for table, names in query(SQL_COLUMNS).rows}
+    tables = frozenset(columns) | {name for (name,) in query(SQL_TABLES).rows}
     return Capabilities(
         version=version,
         hostname=hostname,
@@ -69,6 +87,8 @@ def read(query: Query) -> Capabilities:
         readonly=_readonly(query),
         sees_tables=_sees_tables(query),
         columns=columns,
+        tables=tables,
+        hides_tables=ALWAYS_THERE not in tables,
     )
 
 
@@ -92,5 +112,6 @@ def _sees_parts(query: Query) -> bool | None:
         return None
     if not parts or not parts[0][0]:
         return None
-    # PartsActive also counts the system's own logs, which the SQL leaves out: only "some seen" proves it.
-    return True if visible[0][0] else None
+    theirs, all_of_them = visible[0]
+    # PartsActive also counts the system's own logs, which we may see without seeing the others.
+    return True if theirs else None if all_of_them else False

@@ -36,7 +36,7 @@ STUCK_ETA_SECONDS = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One running merge; before 19.x a mutation of a part cannot be told from it (is_mutation 0)."""
+    """One running merge. 18.16 does not list mutations of parts, and has no is_mutation."""
 
     database: str
     table: str

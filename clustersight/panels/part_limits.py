@@ -150,14 +150,15 @@ def own_settings(engine_full: str) -> dict[str, int]:
 
 
 _SUFFIX = {"": 1} | {
-    letter + i: base ** (power + 1)
+    letter + i: base**power
     for i, base in (("", 1000), ("i", 1024))
-    for power, letter in enumerate("KMGTP")
+    for power, letter in enumerate("KMGTP", start=1)
 }
-_NUMBER = re.compile(r"(\d+)\.?([KMGTP]?i?)")
+_NUMBER = re.compile(r"([0-9]+)\.?([KMGTP]?i?)", re.IGNORECASE)
 
 
 def number(text: str) -> int | None:
     """A whole number as settings are written: 60, 60. and 1Gi; None for anything else."""
     found = _NUMBER.fullmatch(text)
-    return int(found[1]) * _SUFFIX[found[2]] if found and found[2] in _SUFFIX else None
+    suffix = found[2].capitalize() if found else ""
+    return int(found[1]) * _SUFFIX[suffix] if found and suffix in _SUFFIX else None

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from clustersight.clickhouse.connection import Address, Wire
 from tests.servers.clickhouse18 import ClickHouse18
+from tests.servers.process import wait_until
 
-BAD_NAME = "o'ne \"two\"\n<!channel> 😀 {{x}} \\ %s"
+BAD_NAME = 'o\'ne "two"\n<!channel> 😀 {{x}} \\ %s'
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,14 @@ def replicated_table(servers: Sequence[ClickHouse18], name: str = "t") -> Iterat
         yield table
     finally:
         for server in servers:
-            server.execute(f"DROP DATABASE {table.database}")
+            _drop(server, table)
+
+
+def _drop(server: ClickHouse18, table: Table) -> None:
+    """Once it has a session with ZooKeeper again: without one a replica cannot be dropped."""
+
+    def dropped() -> bool:
+        server.execute(f"DROP DATABASE IF EXISTS {table.database}")
+        return True
+
+    wait_until(dropped, 60, f"{table.database} is dropped")

@@ -20,7 +20,10 @@ from tests.servers.clickhouse18 import Options
 from tests.servers.process import wait_until
 
 ONLINE = ("clickhouse_keeper_online",)
-SQL_OURS = "SELECT count() FROM system.processes WHERE query LIKE '%system.zookeeper%' AND query NOT LIKE '%processes%'"
+SQL_OURS = """
+SELECT count() FROM system.processes
+WHERE query LIKE '%system.zookeeper%' AND query NOT LIKE '%system.processes%'
+"""
 
 
 def visited(watch: Watch) -> PanelRun:
@@ -55,7 +58,7 @@ def test_the_embedded_engine_without_keeper_has_no_value(embedded: Any) -> None:
 
 
 def test_a_refused_question_is_an_answer(
-    own_clickhouse18: Callable[..., Any], own_zookeeper: Callable[..., Any]
+    own_zookeeper: Callable[..., Any], own_clickhouse18: Callable[..., Any]
 ) -> None:
     """No replica tells anything here: Keeper itself must be asked, and its failure is no failed panel."""
     keeper = own_zookeeper()
@@ -71,7 +74,7 @@ def test_a_refused_question_is_an_answer(
 
 
 def test_a_hung_keeper_is_offline_and_never_holds_more_than_one_query(
-    own_clickhouse18: Callable[..., Any], own_zookeeper: Callable[..., Any]
+    own_zookeeper: Callable[..., Any], own_clickhouse18: Callable[..., Any]
 ) -> None:
     """Facts 1.1: each probe of a naive monitor would stay on the server, until it refuses everyone."""
     keeper = own_zookeeper()
@@ -114,7 +117,7 @@ def test_where_replicas_say_that_the_session_is_lost_keeper_is_not_asked(
 
 
 def test_a_new_server_tells_a_lost_keeper_by_its_counters(
-    own_embedded: Callable[..., Any], own_zookeeper: Callable[..., Any]
+    own_zookeeper: Callable[..., Any], own_embedded: Callable[..., Any]
 ) -> None:
     """26.9 embedded has no table to ask Keeper through; its metric says since when it is lost."""
     keeper = own_zookeeper()

@@ -54,9 +54,7 @@ def test_a_replica_that_fetches_nothing_lags_until_it_fetches_again(replicas: li
     with replicated_table(replicas) as table:
         replicas[1].execute(f"SYSTEM STOP FETCHES {table.quoted}")
         replicas[0].execute(f"INSERT INTO {table.quoted} SELECT toDate('2024-01-01'), 1")
-        lagging = run_until(
-            native(replicas[1]), PANEL, lambda r: values(r).get((LAG, *table.labels), 0) >= 2
-        )
+        lagging = run_until(native(replicas[1]), PANEL, lambda r: values(r).get((LAG, *table.labels), 0) >= 2)
         known = values(lagging)
         assert known[LAG, *table.labels] >= 2
         assert known[QUEUE, *table.labels] >= 1
@@ -78,9 +76,7 @@ def test_the_lag_is_absent_while_the_session_is_lost(replicas: list, zookeeper: 
     with replicated_table(replicas) as table:
         zookeeper.kill()
         try:
-            lost = run_until(
-                native(replicas[0]), PANEL, lambda r: values(r)[READONLY, *table.labels] == 1
-            )
+            lost = run_until(native(replicas[0]), PANEL, lambda r: values(r)[READONLY, *table.labels] == 1)
         finally:
             zookeeper.start()
         known = values(lost)
@@ -95,9 +91,7 @@ def test_the_lag_is_absent_while_the_session_is_lost(replicas: list, zookeeper: 
         assert shown["status"] == "session_expired"
         assert shown["lag_seconds"] is None
 
-        back = run_until(
-            native(replicas[0]), PANEL, lambda r: values(r).get((LAG, *table.labels)) == 0, 60
-        )
+        back = run_until(native(replicas[0]), PANEL, lambda r: values(r).get((LAG, *table.labels)) == 0, 60)
         assert values(back)[READONLY, *table.labels] == 0
 
 
@@ -130,7 +124,7 @@ def test_names_of_tables_are_what_they_are(replicas: list) -> None:
         assert len(labels) == len(set(labels))
 
 
-def test_an_unknown_queue_is_no_lag_of_fifty_years(own_embedded: Any, own_zookeeper: Any) -> None:
+def test_an_unknown_queue_is_no_lag_of_fifty_years(own_zookeeper: Any, own_embedded: Any) -> None:
     """26.9 embedded never initializes a replica: absolute_delay is the Unix time itself (trap 1)."""
     server = own_embedded(zookeeper=own_zookeeper().address)
     server.execute(

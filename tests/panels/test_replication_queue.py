@@ -46,18 +46,19 @@ def test_a_task_that_is_put_off_for_long_is_stuck(replicas: list, monkeypatch: p
     monkeypatch.setitem(replication_queue.STUCK, "postponements", 1)
     monkeypatch.setitem(replication_queue.STUCK, "postponed_seconds", 1)
     with replicated_table(replicas) as table:
-        replicas[1].execute(f"SYSTEM STOP FETCHES {table.quoted}")
-        replicas[0].execute(f"INSERT INTO {table.quoted} SELECT toDate('2024-01-01'), 1")
-        stuck = run_until(
-            native(replicas[1]), PANEL, lambda r: values(r).get((STUCK, *table.labels)) == 1
-        )
+        for number in (1, 2):
+            replicas[0].execute(f"INSERT INTO {table.quoted} SELECT toDate('2024-01-01'), {number}")
+        replicas[1].execute(f"SYSTEM SYNC REPLICA {table.quoted}")
+        replicas[1].execute(f"SYSTEM STOP MERGES {table.quoted}")
+        replicas[0].execute(f"OPTIMIZE TABLE {table.quoted} FINAL", replication_alter_partitions_sync=0)
+        stuck = run_until(native(replicas[1]), PANEL, lambda r: values(r).get((STUCK, *table.labels)) == 1)
         assert values(stuck).get((STUCK, *table.labels)) == 1
         row = row_of(stuck, table.labels)
         assert row is not None
         assert row.failing_tasks == 0
         assert row.postponed_tasks == 1
-        assert "fetches" in row.postpone_reason
-        replicas[1].execute(f"SYSTEM START FETCHES {table.quoted}")
+        assert "merges and mutations are cancelled" in row.postpone_reason
+        replicas[1].execute(f"SYSTEM START MERGES {table.quoted}")
 
 
 def test_a_task_that_fails_for_long_is_stuck(replicas: list, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given
+from hypothesis import HealthCheck, event, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -255,15 +255,22 @@ def test_the_slack_variable_sets_or_makes_the_channel_slack(config):
     url = "https://hooks.example/T"
     made = config.load("", CLUSTERSIGHT_SLACK_WEBHOOK_URL=url).settings.notify.channels
     text = (
-        "notify: {channels: [{name: e, kind: webhook}, "
-        "{name: slack, kind: slack, match: {severity: critical}}]}"
+        "notify: {channels: [{name: slack, kind: slack, url_file: nope, match: {severity: critical}}, "
+        "{name: e, kind: webhook}]}"
     )
     kept = config.load(text, CLUSTERSIGHT_SLACK_WEBHOOK_URL=url).settings.notify.channels
     assert [(item.name, item.kind, item.is_on) for item in made] == [("slack", "slack", True)]
     assert [(item.name, item.is_on, item.match.severity) for item in kept] == [
-        ("e", False, ()),
         ("slack", True, ("critical",)),
+        ("e", False, ()),
     ]
+
+
+@pytest.mark.parametrize("text", ["notify: text", "notify: {channels: text}", "notify: {channels: [text]}"])
+def test_the_slack_variable_does_not_hide_what_is_wrong_in_the_file(text, config):
+    (problem,) = config.problems(text, CLUSTERSIGHT_SLACK_WEBHOOK_URL="https://hooks.example/T")
+    assert problem.startswith("c.yaml:1:")
+    assert "must be a " in problem
 
 
 def test_a_listener_beyond_loopback_is_accepted_with_a_password_or_allow_open(config):
@@ -303,6 +310,8 @@ TEXTS = st.one_of(st.text(), st.lists(st.one_of(PIECES, st.text(string.printable
 
 
 @given(text=TEXTS, value=st.text())
+@example(text="!!int", value="")
+@example(text="a: !!float ''", value="\ud800")
 @hypothesis_settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -39,6 +39,8 @@ BAD = {
     "no list": ("clusters: {a: b}", "c.yaml:1:11: clusters: ", "list"),
     "merge key": (f"{CLUSTER}    <<: {{}}", "c.yaml:5:5: ", "repeat the keys"),
     "unknown tag": ("data_dir: !!python/name:os.system x", "c.yaml:1:11: ", "tag"),
+    "tagged nothing": ("log: {level: !!int ''}", "c.yaml:1:14: log.level: ", "is no int"),
+    "tagged word": ("log: {level: !!bool maybe}", "c.yaml:1:14: log.level: ", "is no bool"),
     "impossible number": (f"collection: {{workers: {'9' * 5000}}}", "c.yaml:1:23: ", "is no int"),
     "text that is a number": (f"{CLUSTER}    username: 12", "c.yaml:5:15: ", "quotes"),
     "missing key": ("clusters:\n  - name: a\n    port: 8123", "c.yaml:2:5: clusters[0].host: ", "add it"),

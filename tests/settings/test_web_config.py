@@ -71,6 +71,20 @@ def test_only_the_right_pair_is_authorized(header, right, web):
     assert web.authorized(header) is right
 
 
+def test_as_everywhere_bcrypt_reads_72_bytes(config):
+    hashed = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+    web = web_config.load(config.write("web.yml", f"basic_auth_users: {{alice: {hashed}}}"))
+    assert web.authorized(basic("alice", "x" * 80))
+    assert not web.authorized(basic("alice", "x" * 71))
+
+
+def test_a_name_without_a_colon_is_not_an_empty_password(config):
+    hashed = bcrypt.hashpw(b"", bcrypt.gensalt(4)).decode()
+    web = web_config.load(config.write("web.yml", f"basic_auth_users: {{alice: {hashed}}}"))
+    assert web.authorized(basic("alice", ""))
+    assert not web.authorized(f"Basic {base64.b64encode(b'alice').decode()}")
+
+
 def test_everybody_is_authorized_without_users(config):
     web = web_config.load(config.write("web.yml", ""))
     assert web.authorized(None)

@@ -1,0 +1,106 @@
+"""Runs the demo's steps on a ClickHouse over HTTP: the setup once, then the routine until it is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import requests
+
+from clustersight.demo.steps import REPLICATED, ROUTINE, SETUP, Step
+
+# The longest step sleeps for 25 s; DROP … SYNC waits for the merges of the last run.
+STEP_TIMEOUT_SECONDS = 120.0
+CODE_HEADER = "X-ClickHouse-Exception-Code"
+
+
+class StepError(Exception):
+    """A step ended otherwise than it is meant to; the text names the step and what ClickHouse said."""
+
+
+class Workload:
+    """`data` is the folder of the server's data. `skip` names steps that are left out.
+
+    `complain` is told, once a step, what went wrong in the routine.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        data: Path,
+        *,
+        replicated: bool = False,
+        skip: Iterable[str] = (),
+        complain: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._url = url
+        self._data = data
+        self._setup = chosen((*SETUP, *(REPLICATED if replicated else ())), skip)
+        self._routine = chosen(ROUTINE, skip)
+        self._complain = complain
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def set_up(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Make the database anew, with its faults; raises StepError. Ends early once `stopped()`."""
+        with requests.Session() as session:
+            for step in self._setup:
+                if stopped():
+                    return
+                self._run(session, step)
+
+    def start(self) -> None:
+        """Start the routine: a thread for each step, so that the slow ones hold up nobody."""
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(step,), name=step.name, daemon=True)
+            for step in self._routine
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Start no further step. Those that run end with the server: see join()."""
+        self._stopped.set()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait for the steps that still run."""
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+
+    def run_once(self, name: str) -> None:
+        """Run one step of the routine by its name; raises StepError."""
+        with requests.Session() as session:
+            self._run(session, next(step for step in self._routine if step.name == name))
+
+    def _repeat(self, step: Step) -> None:
+        complained = False
+        with requests.Session() as session:
+            while not self._stopped.is_set():
+                try:
+                    self._run(session, step)
+                except StepError as error:
+                    if not (complained or self._stopped.is_set()):
+                        self._complain(str(error))
+                    complained = True
+                self._stopped.wait(step.pause_seconds)
+
+    def _run(self, session: requests.Session, step: Step) -> None:
+        sql = step.sql.replace("{data}", in_literal(str(self._data)))
+        try:
+            answer = session.post(self._url, data=sql.encode(), timeout=STEP_TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise StepError(f"{step.name}: {error}") from error
+        code = int(answer.headers.get(CODE_HEADER, "0"))
+        if code != step.fails_with:
+            raise StepError(f"{step.name}: {answer.text.strip() or 'worked, and should have failed'}")
+
+
+def chosen(steps: Iterable[Step], skip: Iterable[str]) -> tuple[Step, ...]:
+    left_out = frozenset(skip)
+    return tuple(step for step in steps if step.name not in left_out)
+
+
+def in_literal(text: str) -> str:
+    """The text as it stands between the quotes of an SQL string."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")
