@@ -19,7 +19,7 @@ Made from the catalogue by `make generate`; a test compares it. Every ClickHouse
 `clickhouse_info` (join with `group_left`). Rule keys have the unit that people speak: percent where
 Prometheus has a ratio, milliseconds where it has seconds.
 """
-_TABLE = "\n| Prometheus name | type | labels | rule key | unit of the key | meaning |\n|---|---|---|---|---|---|\n"
+_TABLE = "\n| Prometheus name | type | labels | rule key | its unit | meaning |\n|---|---|---|---|---|---|\n"
 _RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|---|\n"
 
 
@@ -53,13 +53,13 @@ def _metric_table(metrics: Iterable[Metric]) -> str:
 def _metric_rows(metrics: Iterable[Metric]) -> Iterator[str]:
     for m in metrics:
         labels = ", ".join(f"`{label}`" for label in m.labels) + (" *cluster only*" if m.cluster_only else "")
-        key = f"`{m.key}`" if m.key else "–"
-        yield f"| `{m.name}` | {m.kind} | {labels or '–'} | {key} | {m.unit or '–'} | {_cell(m.help)} |\n"
+        key = f"`{m.key}`" if m.key else "-"
+        yield f"| `{m.name}` | {m.kind} | {labels or '-'} | {key} | {m.unit or '-'} | {_cell(m.help)} |\n"
 
 
 def _rate_rows(rates: Iterable[Rate]) -> Iterator[str]:
     for r in rates:
-        labels = ", ".join(f"`{label}`" for label in r.labels) or "–"
+        labels = ", ".join(f"`{label}`" for label in r.labels) or "-"
         yield f"| `{r.key}` | {r.unit} | {labels} | `{_cell(r.expr)}` | {_cell(r.help)} |\n"
 
 

@@ -8,7 +8,8 @@ import sys
 import click
 
 from clustersight import __version__
-from clustersight.config_cli import config
+from clustersight.config_cli import KNOWN_PANELS, config
+from clustersight.panels import NAMES
 
 # Arguments of a process are its own: it parses them, and its --help teaches them.
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
@@ -16,12 +17,14 @@ _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="clustersight %(version)s")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Watch ClickHouse: panels from its system tables as Prometheus metrics.
 
     Start with `clustersight demo`, which brings a ClickHouse of its own, or write a
     clustersight.yaml, look at it with `clustersight config check`, and run `clustersight exporter`.
     """
+    context.meta[KNOWN_PANELS] = NAMES
 
 
 @main.command(context_settings=_PASS_ON, add_help_option=False)

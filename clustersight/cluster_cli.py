@@ -63,6 +63,7 @@ def test(context: click.Context, name: str, file: Path | None, as_json: bool) ->
 @click.pass_context
 def grants(
     context: click.Context,
+    *,
     name: str | None,
     file: Path | None,
     user: str | None,
@@ -74,12 +75,21 @@ def grants(
     With NAME that cluster is asked for its version and its system tables. Standard output is only SQL;
     put the hash of the password in before you run it.
     """
-    if version is not None and not _VERSION.fullmatch(version):
-        refuse(context, f"--version {version!r} is not a version such as 24.8")
-    chosen = choose(context, file, name) if name else None
-    able = _asked(context, chosen) if chosen else None
-    known = able.version_tuple if able else tuple(map(int, (version or "").split("."))) if version else None
-    _print(context, user or (chosen.cluster.username if chosen else USER), known, able, on_cluster)
+    if version is not None and (name or not _VERSION.fullmatch(version)):
+        refuse(context, "--version takes a version such as 24.8, and stands instead of NAME")
+    if name:
+        chosen = choose(context, file, name)
+        able = _asked(context, chosen)
+        _print(context, user or _user_of(chosen), able.version_tuple, able, on_cluster)
+    else:
+        known = tuple(map(int, version.split("."))) if version else None
+        _print(context, user or USER, known, None, on_cluster)
+
+
+def _user_of(chosen: Chosen) -> str:
+    # `default` is the administrator of most servers: a monitor gets a user of its own.
+    username = chosen.cluster.username
+    return USER if username == "default" else username
 
 
 def _print(

@@ -27,7 +27,7 @@ _TLS_PORTS = frozenset({8443, 9440, 443})
 
 _NAME = re.compile(r"[^\x00-\x1f]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?")
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_HOST_PORT = re.compile(r"(?:tls://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _READONLY = re.compile(r"[^@]+\.[^@]+@[^@]+")
 # Prometheus' label names; two underscores are its own.
 _LABEL = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
@@ -64,7 +64,7 @@ def _host(host: str) -> str:
 def _keeper(node: str) -> str:
     match = _HOST_PORT.fullmatch(node)
     if match is None or not 1 <= int(match[2]) <= 65535:
-        raise fault("must be HOST:PORT, such as keeper1:9181")
+        raise fault("must be HOST:PORT, such as keeper1:9181, or tls://keeper1:9281")
     return node
 
 

@@ -235,6 +235,7 @@ class _Visit:
             keeper_nodes=plan.keeper_nodes,
             expected_readonly=plan.expected_readonly,
             host=watch.node.host,
+            endpoint=watch.session.address.endpoint,
             memory=watch.memory.setdefault(panel.name, {}),
         )
 
@@ -291,7 +292,8 @@ class _Visit:
         declared = set(map(id, panel.metrics))
         seen: set[tuple[str, tuple[str, ...]]] = set()
         for sample in samples:
-            if id(sample.metric) not in declared or len(sample.labels) != len(sample.metric.labels):
+            known = panel.dynamic or id(sample.metric) in declared
+            if not known or len(sample.labels) != len(sample.metric.labels):
                 raise TypeError(f"undeclared sample {sample.metric.name}{sample.labels}")
             identity = (sample.metric.name, sample.labels)
             if math.isnan(sample.value) or identity in seen:

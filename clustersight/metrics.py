@@ -50,6 +50,7 @@ class Metric:
     `alarming` is the value (base unit) at which someone should look: caps keep the rows nearest to
     it. None means that the value says nothing about severity, such as a size.
     `history` marks what is worth remembering; `panel` is filled in by the panel.
+    `keys` stands in for `key` where each value of the only label has a key of its own.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Metric:
     labels: tuple[str, ...] = ()
     kind: Kind = Kind.GAUGE
     key: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
     unit: Unit = Unit.NONE
     alarming: float | None = None
     history: bool = False
@@ -72,6 +74,10 @@ class Metric:
         """Whether the number of its series does not grow with the users' schemas."""
         return UNBOUNDED_LABELS.isdisjoint(self.labels)
 
+    def key_of(self, labels: tuple[str, ...]) -> str | None:
+        """The rule key of a series with these label values: one for the family, or one for each value."""
+        return dict(self.keys).get(labels[0]) if self.keys else self.key
+
     def severity(self, value: float) -> float:
         """0 at rest, 1 where it alarms, more beyond."""
         return 0.0 if self.alarming is None else max(0.0, value / self.alarming)
@@ -82,6 +88,8 @@ class Rate:
     """A rule key that is computed by its reader from counters: the increase over a window.
 
     `sources` are family names; with two, the key is the second's share of the first in percent.
+    Labels of a source that are not in `labels` are summed up. With fewer than `at_least` events of
+    the first source in the window there is no value: a share of next to nothing says nothing.
     `expr` is the same in PromQL, for people who evaluate rules in Prometheus.
     """
 
@@ -92,6 +100,7 @@ class Rate:
     expr: str
     labels: tuple[str, ...] = ()
     window_seconds: int = 300
+    at_least: int = 0
 
 
 class Sample(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from clustersight.chosen_cluster import CONFIG, QUERY_SECONDS, Chosen, choose, of_node, refuse
+from clustersight.chosen_cluster import CONFIG, Chosen, choose, of_node, refuse
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.clickhouse.remedies import remedy
 from clustersight.clickhouse.topology import Node, Topology
@@ -19,7 +19,7 @@ from clustersight.collect import Clock, Collection, PanelRun, collect
 from clustersight.errands import run_all
 from clustersight.examination import OVERHEAD_SECONDS, WELL
 from clustersight.panels import ALL
-from clustersight.panels.panel import Panel, Status
+from clustersight.panels.panel import Panel
 from clustersight.problem import unknown
 from clustersight.table import table, visible
 

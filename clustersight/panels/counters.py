@@ -25,6 +25,8 @@ EVENTS = (
     "DelayedInsertsMilliseconds", "RejectedMutations", "ZooKeeperTransactions", "ZooKeeperWaitMicroseconds",
     "ZooKeeperHardwareExceptions", "ZooKeeperUserExceptions", "ZooKeeperOtherExceptions",
     "ReplicatedDataLoss", "DistributedConnectionFailAtAll", "DistributedRejectedInserts",
+    "InitialSelectQuery", "FailedInternalSelectQuery", "FailedInternalInsertQuery",
+    "ReplicatedPartFailedFetches",
 )  # fmt: skip
 ASYNC = (
     "MaxPartCountForPartition", "MemoryResident", "OSMemoryTotal", "CGroupMemoryTotal", "CGroupMaxMemory",

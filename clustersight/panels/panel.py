@@ -66,7 +66,7 @@ class Context:
     a connection of its own with a deadline of 3 s, and never while an earlier one has not returned.
     `memory` belongs to this panel on this node and lives until the server restarts.
     `monotonic` is in seconds; `tier2_due` tells a tier 1 panel that its slow part is due.
-    `window_seconds` is the time between two tier 2 collections.
+    `window_seconds` is the time between two tier 2 collections; `endpoint` is host:port as connected.
     """
 
     query: Callable[..., Result]
@@ -80,6 +80,7 @@ class Context:
     keeper_nodes: tuple[str, ...] = ()
     expected_readonly: tuple[str, ...] = ()
     host: str = ""
+    endpoint: str = ""
     memory: dict[str, Any] = field(default_factory=dict)
 
     def rows(self, sql: str, row_type: type[RowT], **values: Any) -> list[RowT]:
@@ -134,6 +135,7 @@ class Panel:
     `needs` names the system tables without which a server is `unsupported`; `reads` those that it
     uses where they are there (for GRANTs and documentation). `hidden_without_show` says that rows
     are left out silently for a user without SHOW TABLES (trap 3). `asks_keeper` makes it run last.
+    `dynamic`: its families are the server's and known only at run time, so `metrics` is empty.
     `survives_node` runs it also while the node does not answer (its `capabilities` are None then).
     """
 
@@ -149,6 +151,7 @@ class Panel:
     tier: Tier = Tier.ONE
     hidden_without_show: bool = False
     asks_keeper: bool = False
+    dynamic: bool = False
     survives_node: bool = False
     payload: Callable[[Rows], list[dict[str, Any]]] = payload_of_rows
     row_of: Callable[[Rows, Mapping[str, str]], Any | None] = first_matching

@@ -120,7 +120,7 @@ def test_many_clients_that_say_nothing_do_not_keep_a_scraper_out(running: Export
 
 
 def test_it_is_ready_only_after_the_first_visits(exporter: Exporters) -> None:
-    from tests.servers.misbehaving import SilentPeer  # noqa: PLC0415
+    from tests.servers.misbehaving import SilentPeer
 
     with SilentPeer() as silent:
         hung = {"name": "hung", "host": "127.0.0.1", "port": silent.port, "protocol": "native"}

@@ -179,7 +179,7 @@ def test_a_discovered_node_that_is_down_is_shown_as_down(
 ) -> None:
     absent = free_port()
     port = free_port()
-    from tests.servers.clickhouse18 import Ports  # noqa: PLC0415
+    from tests.servers.clickhouse18 import Ports
 
     server = own_clickhouse18(Options(clusters={"pair": [[port, absent]]}), Ports(native=port))
     cluster = old(server, "pair", discover=True, logical_cluster="pair")
@@ -195,7 +195,7 @@ def test_a_discovered_node_that_is_down_is_shown_as_down(
 def test_a_node_that_leaves_is_reported_and_then_gone(
     exporter: Exporters, own_clickhouse18: Callable[..., ClickHouse18]
 ) -> None:
-    from tests.servers.clickhouse18 import Ports  # noqa: PLC0415
+    from tests.servers.clickhouse18 import Ports
 
     leaving, port = free_port(), free_port()
     server = own_clickhouse18(Options(clusters={"pair": [[port, leaving]]}), Ports(native=port))
@@ -213,7 +213,7 @@ def test_a_node_that_leaves_is_reported_and_then_gone(
 def test_hosts_that_discover_hosts_refuses_see_no_credentials(
     exporter: Exporters, own_clickhouse18: Callable[..., ClickHouse18]
 ) -> None:
-    from tests.servers.clickhouse18 import Ports  # noqa: PLC0415
+    from tests.servers.clickhouse18 import Ports
 
     with SilentPeer() as stranger:
         port = free_port()

@@ -1,0 +1,146 @@
+"""`clustersight demo --once`: the demo checks itself, for scripts and for the curious."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clustersight.demo import demo
+from clustersight.demo.child import POLL_SECONDS, Stopped
+from clustersight.demo.demo import Demo, Options
+from clustersight.demo.faults import Check, Fault, check, faults
+from clustersight.demo.progress import Progress
+from clustersight.demo.series import Series, parse
+from clustersight.panels import ALL
+from clustersight.panels.panel import Panel
+from clustersight.table import table
+
+# The heaviest part is a collection every 5 s; on a busy machine everything takes several times as long.
+DEADLINE_SECONDS = 60.0
+HEADERS = ("panel", "status", "series", "rows read", "ms")
+# What the embedded engine has no system table for, with the reason; any other panel has to be ok.
+MAY_BE_UNSUPPORTED: Mapping[str, str] = {
+    "keeper": "the embedded engine has no system.zookeeper",
+    "keeper-nodes": "no Keeper is configured",
+    "zookeeper": "no Keeper is configured",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PanelLine:
+    """How a panel's last run ended; the status is empty while it has not run."""
+
+    name: str
+    status: str
+    series: int
+    read_rows: int | None
+    milliseconds: float | None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok" or (self.status == "unsupported" and self.name in MAY_BE_UNSUPPORTED)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        rows = "-" if self.read_rows is None else str(self.read_rows)
+        duration = "-" if self.milliseconds is None else f"{self.milliseconds:.1f}"
+        return self.name, self.status or "not run", str(self.series), rows, duration
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page said in the end; `seconds` is the whole time from the start."""
+
+    panels: tuple[PanelLine, ...]
+    checks: tuple[Check, ...]
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return all(line.ok for line in self.panels) and all(one.ok for one in self.checks)
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        failed = [line.name for line in self.panels if not line.ok]
+        lines = [table(HEADERS, [line.cells for line in self.panels]), ""]
+        lines += [one.text for one in self.checks]
+        lines += [f"FAILED  panels: {', '.join(failed)}"] if failed else ["ok      all panels"]
+        return "\n".join(lines)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For a script: plain values for JSON."""
+        return {
+            "ok": self.ok,
+            "seconds": round(self.seconds, 1),
+            "panels": [
+                {
+                    "panel": line.name,
+                    "status": line.status,
+                    "series": line.series,
+                    "read_rows": line.read_rows,
+                    "milliseconds": line.milliseconds,
+                    "ok": line.ok,
+                }
+                for line in self.panels
+            ],
+            "checks": [
+                {"name": one.fault.name, "selector": one.fault.selector, "series": one.series, "ok": one.ok}
+                for one in self.checks
+            ],
+        }
+
+
+def once(options: Options, progress: Progress, deadline_seconds: float = DEADLINE_SECONDS) -> Report | None:
+    """Start, collect, check, stop; None if it was asked to stop before. Raises DemoError."""
+    started = time.monotonic()
+    expected = faults(zookeeper=bool(options.zookeeper))
+    with demo.stop_signals() as stopped:
+        try:
+            with demo.running(options, progress, stopped) as running:
+                with progress.stage(f"{len(ALL)} panels are collected, {len(expected)} faults looked for"):
+                    report = awaited(running, expected, stopped, deadline_seconds)
+        except Stopped:
+            return None
+    return Report(report.panels, report.checks, time.monotonic() - started)
+
+
+def awaited(
+    running: Demo, expected: Sequence[Fault], stopped: threading.Event, deadline_seconds: float
+) -> Report:
+    """The first report in which all is well, or the last one before the deadline. Raises Stopped, DemoError."""
+    ends = time.monotonic() + deadline_seconds
+    while True:
+        for child in running.children:
+            child.check()
+        report = report_of(list(parse(running.page())), expected)
+        if report.ok or time.monotonic() > ends:
+            return report
+        if stopped.wait(POLL_SECONDS * 5):
+            raise Stopped
+
+
+def report_of(page: Sequence[Series], expected: Sequence[Fault]) -> Report:
+    """Read the panels' states and the faults from one page."""
+    lines = tuple(panel_line(panel, page) for panel in ALL)
+    return Report(lines, tuple(check(expected, page)))
+
+
+def panel_line(panel: Panel, page: Sequence[Series]) -> PanelLine:
+    own = {s.name: s for s in page if s.labels.get("panel") == panel.name}
+    status = own.get("clustersight_panel_status")
+    rows = own.get("clustersight_panel_read_rows")
+    duration = own.get("clustersight_panel_duration_seconds")
+    counts = Counter(s.name for s in page)
+    return PanelLine(
+        name=panel.name,
+        status=status.labels["status"] if status else "",
+        series=sum(counts[metric.name] for metric in panel.metrics),
+        read_rows=int(rows.value) if rows else None,
+        milliseconds=round(duration.value * 1000, 1) if duration else None,
+    )

@@ -1,0 +1,140 @@
+"""`clustersight demo`: a ClickHouse of one's own to look at."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from clustersight.demo.child import DemoError
+from clustersight.demo.demo import Demo, Options, run
+from clustersight.demo.faults import faults
+from clustersight.demo.once import once as check_once
+from clustersight.demo.progress import Progress
+from clustersight.listen import Listen, parse_listen
+from clustersight.table import table
+
+DEFAULT_LISTEN = "127.0.0.1:9116"
+FREE_PORT = "127.0.0.1:0"
+# As short as the settings allow, and the slow panels every time.
+ONCE_INTERVAL_SECONDS = 5
+
+
+def _listen(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Listen | None:
+    try:
+        return parse_listen(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _address(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if text and not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise click.BadParameter("must be HOST:PORT, such as 127.0.0.1:2181")
+    return text
+
+
+@click.command(
+    epilog="Examples: clustersight demo · clustersight demo --once · clustersight demo --listen 127.0.0.1:0"
+)
+@click.option(
+    "--once", is_flag=True, help="Check everything once, on free ports, and stop; 0 if all is well."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text; messages go to stderr.")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep ClickHouse's data, the configuration and the logs here. Default: a temporary folder.",
+)
+@click.option(
+    "--zookeeper",
+    default="",
+    metavar="HOST:PORT",
+    callback=_address,
+    help="Adds two replicas of a ReplicatedMergeTree; writes below /clustersight-demo there.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    callback=_listen,
+    help=f"Where the exporter serves; port 0 takes a free one. Default: {DEFAULT_LISTEN}, a free port with --once.",
+)
+def demo(once: bool, as_json: bool, path: Path | None, zookeeper: str, listen: Listen | None) -> None:
+    """Run a ClickHouse of one's own, with faults to find, and the exporter beside it.
+
+    Starts an embedded ClickHouse 26.9 with a workload (inserts, merges, a mutation that fails, broken and
+    detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter until
+    Ctrl-C. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
+    """
+    progress = Progress()
+    try:
+        if once:
+            sys.exit(_once(path, zookeeper, listen, progress, as_json=as_json))
+        _run(path, zookeeper, listen, progress, as_json=as_json)
+    except DemoError as error:
+        sys.exit(f"demo: {error}")
+
+
+def _once(
+    path: Path | None, zookeeper: str, listen: Listen | None, progress: Progress, *, as_json: bool
+) -> int:
+    options = Options(
+        listen=listen or parse_listen(FREE_PORT),
+        path=path,
+        zookeeper=zookeeper,
+        interval_seconds=ONCE_INTERVAL_SECONDS,
+        tier2_every=1,
+    )
+    report = check_once(options, progress)
+    if report is None:
+        progress.say("stopped before everything was checked")
+        return 1
+    click.echo(json.dumps(report.data, indent=2) if as_json else report.text)
+    return 0 if report.ok else 1
+
+
+def _run(
+    path: Path | None, zookeeper: str, listen: Listen | None, progress: Progress, *, as_json: bool
+) -> None:
+    options = Options(listen=listen or parse_listen(DEFAULT_LISTEN), path=path, zookeeper=zookeeper)
+    show = _as_json if as_json else _as_text
+    run(options, progress, on_ready=lambda running: click.echo(show(running, zookeeper)))
+
+
+def _as_json(running: Demo, zookeeper: str) -> str:
+    return json.dumps(
+        {
+            "exporter": running.exporter_url,
+            "clickhouse": running.clickhouse_url,
+            "folder": str(running.folder),
+            "faults": {fault.name: fault.selector for fault in faults(zookeeper=bool(zookeeper))},
+        }
+    )
+
+
+def _as_text(running: Demo, zookeeper: str) -> str:
+    url = running.exporter_url
+    found = table(
+        ("look for", "in"), [(fault.name, fault.selector) for fault in faults(zookeeper=bool(zookeeper))]
+    )
+    more = (
+        ""
+        if zookeeper
+        else "\nFor read-only replicas, give it a ZooKeeper: clustersight demo --zookeeper HOST:PORT\n"
+    )
+    return f"""
+The demo runs; open
+  {url}/          clusters and panels, for people
+  {url}/metrics   what Prometheus scrapes; the slow panels are there within seconds
+
+  curl -s {url}/metrics | grep clickhouse_mutations_failing
+
+The faults in it:
+
+{found}
+{more}
+ClickHouse: curl '{running.clickhouse_url}/' --data-binary 'SELECT version()'
+Configuration and logs: {running.folder}
+Ctrl-C stops everything."""
