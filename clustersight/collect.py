@@ -91,7 +91,8 @@ class Watch:
         self.session = session
         self.keeper_session = keeper_session
         self.memory: dict[str, dict[str, Any]] = {}
-        self.keeper_in_doubt = False
+        # A question of an earlier run of this process may still hang on the server.
+        self.keeper_in_doubt = True
         self.hostname = ""
         self.uptime_seconds = 0
         self.load_balanced = False
@@ -156,7 +157,9 @@ class _Visit:
             watch.load_balanced = True
         if restarted or moved or greeting.version != self._known_version():
             watch.session.forget()
-            watch.memory.clear()
+            # What is known of Keeper's nodes does not end with a server of ClickHouse.
+            lasting = {panel.name for panel in self._plan.panels if panel.survives_node}
+            watch.memory = {name: kept for name, kept in watch.memory.items() if name in lasting}
         watch.hostname, watch.uptime_seconds = greeting.hostname, greeting.uptime_seconds
 
     def _known_version(self) -> str:

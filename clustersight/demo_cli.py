@@ -20,6 +20,7 @@ DEFAULT_LISTEN = "127.0.0.1:9116"
 FREE_PORT = "127.0.0.1:0"
 # As short as the settings allow, and the slow panels every time.
 ONCE_INTERVAL_SECONDS = 5
+WITHOUT_ZOOKEEPER = "For read-only replicas, give it a ZooKeeper: clustersight demo --zookeeper HOST:PORT"
 
 
 def _listen(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Listen | None:
@@ -40,7 +41,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
     epilog="Examples: clustersight demo · clustersight demo --once · clustersight demo --listen 127.0.0.1:0"
 )
 @click.option(
-    "--once", is_flag=True, help="Check everything once, on free ports, and stop; 0 if all is well."
+    "--once", is_flag=True, help="Check everything once, on free ports, then stop. Exit 0: all well."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text; messages go to stderr.")
 @click.option(
@@ -59,7 +60,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
     "--listen",
     metavar="HOST:PORT",
     callback=_listen,
-    help=f"Where the exporter serves; port 0 takes a free one. Default: {DEFAULT_LISTEN}, a free port with --once.",
+    help=f"Where the exporter serves; port 0: a free one. Default: {DEFAULT_LISTEN}; with --once port 0.",
 )
 def demo(once: bool, as_json: bool, path: Path | None, zookeeper: str, listen: Listen | None) -> None:
     """Run a ClickHouse of one's own, with faults to find, and the exporter beside it.
@@ -119,11 +120,7 @@ def _as_text(running: Demo, zookeeper: str) -> str:
     found = table(
         ("look for", "in"), [(fault.name, fault.selector) for fault in faults(zookeeper=bool(zookeeper))]
     )
-    more = (
-        ""
-        if zookeeper
-        else "\nFor read-only replicas, give it a ZooKeeper: clustersight demo --zookeeper HOST:PORT\n"
-    )
+    more = "" if zookeeper else f"\n{WITHOUT_ZOOKEEPER}\n"
     return f"""
 The demo runs; open
   {url}/          clusters and panels, for people
@@ -138,3 +135,7 @@ The faults in it:
 ClickHouse: curl '{running.clickhouse_url}/' --data-binary 'SELECT version()'
 Configuration and logs: {running.folder}
 Ctrl-C stops everything."""
+
+
+if __name__ == "__main__":
+    demo(prog_name="clustersight demo")

@@ -6,7 +6,6 @@ import http.client
 import re
 import socket
 import threading
-import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -47,23 +46,23 @@ class HttpConnection:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client: Client | None = None
-        self._sockets: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._sockets = _Sockets()
         self._lock = threading.Lock()
 
     def query(
         self, sql: str, *, timeout_seconds: float, settings: Mapping[str, Any], query_id: str = ""
     ) -> Result:
         with self._lock:
-            deadline = Deadline(timeout_seconds)
+            deadline = self._sockets.deadline = Deadline(timeout_seconds)
             try:
-                with deadline.aborting(self._cut):
+                with deadline.aborting(self._sockets.cut):
                     return self._run(sql, settings, query_id)
             except (DriverError, urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
                 translated = translate(error, self._address, deadline)
             except (AttributeError, IndexError, KeyError, TypeError, ValueError, EOFError) as error:
                 # The driver parses whatever answered; an answer that is not ClickHouse's breaks it anywhere.
                 translated = _not_clickhouse(error, self._address, deadline)
-            if not translated.answered:
+            if not translated.answered or self._client is None:
                 self._discard()
             raise translated from None
 
@@ -110,37 +109,63 @@ class HttpConnection:
         manager.pool_classes_by_scheme = _tracking_pools(self._sockets)
         return manager
 
-    def _cut(self) -> None:
-        for connection in list(self._sockets):
-            sock = connection.sock
-            if sock is not None:
-                with suppress(OSError):  # it may have been closed a moment ago
-                    sock.shutdown(socket.SHUT_RDWR)
-
     def _discard(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-        for connection in list(self._sockets):
-            connection.close()
+        self._sockets.close()
 
     def close(self) -> None:
         with self._lock:
             self._discard()
 
 
-def _tracking_pools(sockets: weakref.WeakSet[Any]) -> dict[str, Any]:
-    """Pool classes that remember their connections, so that a deadline can cut them."""
+class _Sockets:
+    """The driver's connections, so that a deadline can cut them and none is left open by a failure."""
+
+    def __init__(self) -> None:
+        self.deadline = Deadline(0)
+        self._connections: list[Any] = []
+
+    def add(self, connection: Any) -> None:
+        self._connections = [c for c in self._connections if c.sock is not None]
+        self._connections.append(connection)
+
+    def cut(self) -> None:
+        for connection in list(self._connections):
+            sock = connection.sock
+            if sock is not None:
+                with suppress(OSError):  # it may have been closed a moment ago
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """The driver tries a broken connection once more: not after the deadline, which cuts only once."""
+        if self.deadline.expired:
+            self.cut()
+            raise TimeoutError("timed out")
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections = []
+
+
+def _tracking_pools(sockets: _Sockets) -> dict[str, Any]:
+    """Pool classes whose connections are in `sockets` as soon as they are open."""
 
     class Plain(urllib3.connection.HTTPConnection):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+        def connect(self) -> None:
+            sockets.check()
             sockets.add(self)
+            super().connect()
+            sockets.check()
 
     class Tls(urllib3.connection.HTTPSConnection):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+        def connect(self) -> None:
+            sockets.check()
             sockets.add(self)
+            super().connect()
+            sockets.check()
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = Plain

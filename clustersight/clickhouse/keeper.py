@@ -12,11 +12,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-from clustersight.clickhouse.connection import Deadline
 
 # All nodes together, side by side: a hung one costs this and no more.
 ASK_SECONDS = 3.0
@@ -179,7 +177,7 @@ def one_line(text: str) -> str:
 def talk(node: Place, word: str, ends: float, clock: Callable[[], float] = time.monotonic) -> str:
     """Say one word and return the whole answer, which is never empty; raises NoAnswer."""
     try:
-        with closing(_connected(node, _left(ends, clock))) as connection:
+        with closing(_connected(node, ends, clock)) as connection:
             connection.settimeout(_left(ends, clock))
             connection.sendall(word.encode())
             answer = b"".join(_chunks(connection, ends, clock))
@@ -190,25 +188,19 @@ def talk(node: Place, word: str, ends: float, clock: Callable[[], float] = time.
     return answer.decode("utf-8", "replace").strip()
 
 
-def _connected(node: Place, seconds: float) -> socket.socket:
-    connection = socket.create_connection((node.host, node.port), timeout=seconds)
+def _connected(node: Place, ends: float, clock: Callable[[], float]) -> socket.socket:
+    connection = socket.create_connection((node.host, node.port), timeout=_left(ends, clock))
     if not node.secure:
         return connection
     # No secret is sent, and there is no place to configure an authority for Keeper: not verified.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        # The timeout of a socket starts again with each packet of a handshake, the deadline does not.
-        with Deadline(seconds).aborting(lambda: _cut(connection)):
-            return context.wrap_socket(connection, server_hostname=node.host)
+        connection.settimeout(_left(ends, clock))  # for a handshake as a whole, unlike for reads
+        return context.wrap_socket(connection, server_hostname=node.host)
     except BaseException:
         connection.close()
         raise
-
-
-def _cut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may have ended a moment ago
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _chunks(connection: socket.socket, ends: float, clock: Callable[[], float]) -> Iterable[bytes]:

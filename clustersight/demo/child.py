@@ -56,9 +56,7 @@ class Child:
         """Raise DemoError, with the end of its log, when it has ended."""
         code = self._process.poll() if self._process else None
         if code is not None:
-            raise DemoError(
-                f"{self.name} ended by itself ({exit_text(code)}); its last lines:\n{self.tail()}"
-            )
+            raise DemoError(f"{self.name} ended by itself, {exit_text(code)}; its last lines:\n{self.tail()}")
 
     def tail(self) -> str:
         """The last lines of its output."""

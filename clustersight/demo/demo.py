@@ -105,9 +105,7 @@ def check_surroundings(options: Options) -> None:
         raise DemoError(MISSING_ENGINE)
     check_listen(options.listen)
     if options.zookeeper and not answers(options.zookeeper):
-        raise DemoError(
-            f"nothing answers at --zookeeper {options.zookeeper}: start ZooKeeper, or leave it out"
-        )
+        raise DemoError(f"nothing answers at {options.zookeeper}: start ZooKeeper, or leave out --zookeeper")
 
 
 def check_listen(listen: Listen) -> None:

@@ -42,9 +42,7 @@ def _table(name: str, **labels: str) -> dict[str, str]:
 FAULTS: tuple[Fault, ...] = (
     Fault("a mutation that fails for good", "clickhouse_mutations_failing", _table("customers")),
     Fault("a detached part", "clickhouse_detached_parts", _table("archive", reason_class="manual")),
-    Fault(
-        "a part broken on the disk", "clickhouse_detached_parts", _table("invoices", reason_class="broken")
-    ),
+    Fault("a broken part", "clickhouse_detached_parts", _table("invoices", reason_class="broken")),
     Fault("too many parts", "clickhouse_table_parts_pressure_ratio", _table("pressed"), minimum=0.75),
     Fault("a long merge", "clickhouse_merges_active", _table("prices")),
     Fault("errors", "clickhouse_errors_total", {"error": "MEMORY_LIMIT_EXCEEDED"}),

@@ -22,12 +22,8 @@ from clustersight.table import table
 # The heaviest part is a collection every 5 s; on a busy machine everything takes several times as long.
 DEADLINE_SECONDS = 60.0
 HEADERS = ("panel", "status", "series", "rows read", "ms")
-# What the embedded engine has no system table for, with the reason; any other panel has to be ok.
-MAY_BE_UNSUPPORTED: Mapping[str, str] = {
-    "keeper": "the embedded engine has no system.zookeeper",
-    "keeper-nodes": "no Keeper is configured",
-    "zookeeper": "no Keeper is configured",
-}
+# Panels that have nothing to read here, with the reason; any other panel has to be ok.
+MAY_BE_UNSUPPORTED: Mapping[str, str] = {"keeper-nodes": "no Keeper is configured; give --zookeeper"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +62,15 @@ class Report:
     @property
     def text(self) -> str:
         """For a person."""
-        failed = [line.name for line in self.panels if not line.ok]
         lines = [table(HEADERS, [line.cells for line in self.panels]), ""]
         lines += [one.text for one in self.checks]
-        lines += [f"FAILED  panels: {', '.join(failed)}"] if failed else ["ok      all panels"]
+        lines += [
+            f"-       {line.name} is unsupported: {MAY_BE_UNSUPPORTED[line.name]}"
+            for line in self.panels
+            if line.ok and line.status != "ok"
+        ]
+        failed = [line.name for line in self.panels if not line.ok]
+        lines += [f"FAILED  panels: {', '.join(failed)}"] if failed else ["ok      panels"]
         return "\n".join(lines)
 
     @property
@@ -100,11 +101,11 @@ def once(options: Options, progress: Progress, deadline_seconds: float = DEADLIN
     """Start, collect, check, stop; None if it was asked to stop before. Raises DemoError."""
     started = time.monotonic()
     expected = faults(zookeeper=bool(options.zookeeper))
+    looking = f"{len(ALL)} panels are collected, {len(expected)} faults looked for"
     with demo.stop_signals() as stopped:
         try:
-            with demo.running(options, progress, stopped) as running:
-                with progress.stage(f"{len(ALL)} panels are collected, {len(expected)} faults looked for"):
-                    report = awaited(running, expected, stopped, deadline_seconds)
+            with demo.running(options, progress, stopped) as running, progress.stage(looking):
+                report = awaited(running, expected, stopped, deadline_seconds)
         except Stopped:
             return None
     return Report(report.panels, report.checks, time.monotonic() - started)
@@ -113,7 +114,7 @@ def once(options: Options, progress: Progress, deadline_seconds: float = DEADLIN
 def awaited(
     running: Demo, expected: Sequence[Fault], stopped: threading.Event, deadline_seconds: float
 ) -> Report:
-    """The first report in which all is well, or the last one before the deadline. Raises Stopped, DemoError."""
+    """The first report in which all is well, else the last one in time. Raises Stopped, DemoError."""
     ends = time.monotonic() + deadline_seconds
     while True:
         for child in running.children:
@@ -127,20 +128,21 @@ def awaited(
 
 def report_of(page: Sequence[Series], expected: Sequence[Fault]) -> Report:
     """Read the panels' states and the faults from one page."""
-    lines = tuple(panel_line(panel, page) for panel in ALL)
+    counts = Counter(series.name for series in page)
+    lines = tuple(panel_line(panel, page, counts) for panel in ALL)
     return Report(lines, tuple(check(expected, page)))
 
 
-def panel_line(panel: Panel, page: Sequence[Series]) -> PanelLine:
+def panel_line(panel: Panel, page: Sequence[Series], counts: Mapping[str, int]) -> PanelLine:
+    """`counts` says how many series of each name the page has."""
     own = {s.name: s for s in page if s.labels.get("panel") == panel.name}
     status = own.get("clustersight_panel_status")
     rows = own.get("clustersight_panel_read_rows")
     duration = own.get("clustersight_panel_duration_seconds")
-    counts = Counter(s.name for s in page)
     return PanelLine(
         name=panel.name,
         status=status.labels["status"] if status else "",
-        series=sum(counts[metric.name] for metric in panel.metrics),
+        series=sum(counts.get(metric.name, 0) for metric in panel.metrics),
         read_rows=int(rows.value) if rows else None,
         milliseconds=round(duration.value * 1000, 1) if duration else None,
     )

@@ -20,12 +20,13 @@ class Progress:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out if out is not None else sys.stderr
+        self._terminal = self._out.isatty()
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """One line, whatever stage is under way."""
         with self._lock:
-            self._write(f"{ERASE_LINE if self._out.isatty() else ''}{text}\n")
+            self._write(f"{ERASE_LINE if self._terminal else ''}{text}\n")
 
     @contextlib.contextmanager
     def stage(self, text: str) -> Iterator[None]:
@@ -41,7 +42,7 @@ class Progress:
 
     @contextlib.contextmanager
     def _spinning(self, text: str, started: float) -> Iterator[None]:
-        if not self._out.isatty():
+        if not self._terminal:
             yield
             return
         done = threading.Event()

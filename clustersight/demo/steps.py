@@ -77,7 +77,7 @@ SETUP: tuple[Step, ...] = (
         "press",
         f"""INSERT INTO demo.pressed SELECT number FROM numbers({PRESSED_PARTS})
         SETTINGS max_block_size = 1, max_insert_block_size = 1, min_insert_block_size_rows = 1,
-            min_insert_block_size_bytes = 1, max_threads = 1, max_insert_threads = 1""",
+            min_insert_block_size_bytes = 1, max_threads = 1, max_insert_threads = 1""",  # noqa: S608
     ),
     Step(
         "create customers",
@@ -129,7 +129,7 @@ ROUTINE: tuple[Step, ...] = (
     Step(
         "insert events",
         f"""INSERT INTO demo.events SELECT now(), rand() % 1000, ['view', 'buy', 'leave'][rand(1) % 3 + 1],
-            round(rand(2) / 1e7, 2) FROM numbers({EVENTS_PER_INSERT})""",
+            round(rand(2) / 1e7, 2) FROM numbers({EVENTS_PER_INSERT})""",  # noqa: S608
         pause_seconds=INSERT_EVERY_SECONDS,
     ),
     Step("read events", "SELECT count() FROM demo.events WHERE at > now() - 60", pause_seconds=1.0),

@@ -60,13 +60,8 @@ class Workload:
             thread.start()
 
     def stop(self) -> None:
-        """Start no further step. Those that run end with the server: see join()."""
+        """Start no further step; those that run end with the server."""
         self._stopped.set()
-
-    def join(self, timeout_seconds: float) -> None:
-        """Wait for the steps that still run."""
-        for thread in self._threads:
-            thread.join(timeout_seconds)
 
     def run_once(self, name: str) -> None:
         """Run one step of the routine by its name; raises StepError."""

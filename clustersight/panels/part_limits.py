@@ -32,7 +32,7 @@ SELECT database, name AS table, engine_full
 FROM system.tables
 WHERE engine LIKE '%%MergeTree' AND {local}
     AND match(engine_full,
-        '\\bSETTINGS\\b.*\\b(parts_to_(throw|delay)_insert|max_parts_in_total|max_avg_part_size)')
+        '\\\\bSETTINGS\\\\b.*\\\\b(parts_to_(throw|delay)_insert|max_parts_in_total|max_avg_part_size)')
 ORDER BY database, table
 LIMIT %(most)s
 """)
@@ -43,8 +43,9 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one table; 0 switches one off, None is a version that has no such limit.
+    """Limits of one table; None is a version that has no such limit.
 
+    `delay` 0 is no delay; with `throw` or `total` 0 the server refuses every insert (tried on 26.9).
     `large_bytes`: a partition of parts that are larger on average has no limits; 0 and None: all have.
     """
 
@@ -55,8 +56,9 @@ class Limits:
 
     @property
     def lowest(self) -> int | None:
-        """The first of them that a growing table meets; None if all are off."""
-        return min((limit for limit in (self.throw, self.delay, self.total) if limit), default=None)
+        """The first of them that a growing table meets; None if there is none."""
+        refusing = [max(1, limit) for limit in (self.throw, self.total) if limit is not None]
+        return min([*refusing, *([self.delay] if self.delay else [])], default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ NAME = "parts"
 class Row:
     """A table that has many parts. `counted` is the fullest partition among those that limits apply to.
 
-    Limits: 0 is switched off, None is not known to this version.
+    Limits are None where this version has none.
     """
 
     database: str
@@ -42,17 +42,17 @@ class Row:
     @property
     def pressure(self) -> float | None:
         """1 is where inserts are refused."""
-        return _share(self.counted, self.throw_limit)
+        return _share(self.counted, self.throw_limit, of_nothing=1)
 
     @property
     def delay_pressure(self) -> float | None:
         """1 is where inserts begin to be slowed."""
-        return _share(self.counted, self.delay_limit)
+        return _share(self.counted, self.delay_limit, of_nothing=0)
 
     @property
     def total_pressure(self) -> float | None:
         """1 is where inserts are refused because of the parts of all partitions."""
-        return _share(self.active_parts, self.total_limit)
+        return _share(self.active_parts, self.total_limit, of_nothing=1)
 
     @property
     def worst(self) -> float:
@@ -73,10 +73,11 @@ class Totals:
     rejected_inserts: float
 
 
-def _share(parts: int, limit: int | None) -> float | None:
+def _share(parts: int, limit: int | None, *, of_nothing: float) -> float | None:
+    """`of_nothing` is what a limit of 0 means: no delay for one, no insert at all for the others."""
     if limit is None:
         return None
-    return parts / limit if limit else 0.0
+    return parts / limit if limit else of_nothing
 
 
 _LABELS = ("database", "table")
@@ -98,8 +99,8 @@ MAX_IN_PARTITION = Metric(
 )
 PRESSURE = Metric(
     "clickhouse_table_parts_pressure_ratio",
-    "Parts in the fullest partition against the table's limit for inserts: at 1 they are refused. "
-    "0 without a limit, absent while the table has few parts.",
+    "Parts in the fullest partition against the table's limit for inserts: at 1 they are refused; "
+    "absent while the table has few parts.",
     _LABELS,
     key="parts.pressure_pct",
     unit=Unit.PERCENT,
@@ -109,7 +110,7 @@ PRESSURE = Metric(
 DELAY_PRESSURE = Metric(
     "clickhouse_table_parts_delay_pressure_ratio",
     "Parts in the fullest partition against the number from which inserts are slowed down. "
-    "0 without a limit, absent while the table has few parts.",
+    "0 where it is switched off, absent while the table has few parts.",
     _LABELS,
     key="parts.delay_pressure_pct",
     unit=Unit.PERCENT,
@@ -119,7 +120,7 @@ DELAY_PRESSURE = Metric(
 TOTAL_PRESSURE = Metric(
     "clickhouse_table_parts_total_pressure_ratio",
     "Parts in all partitions of a table against max_parts_in_total, at which inserts are refused. "
-    "0 without a limit, absent while the table has few parts and before 19.x, which has no such limit.",
+    "Absent while the table has few parts and before 19.x, which has no such limit.",
     _LABELS,
     key="parts.total_pressure_pct",
     unit=Unit.PERCENT,
@@ -158,7 +159,7 @@ DELAYED = Metric(
 )
 REJECTED = Metric(
     "clickhouse_rejected_inserts_total",
-    "Blocks of inserts that were refused because of too many parts.",
+    "How often inserts were refused because of too many parts; one insert may count twice.",
     kind=Kind.COUNTER,
     history=True,
 )

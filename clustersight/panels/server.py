@@ -1,35 +1,36 @@
-"""The server itself: uptime, clock, memory against its limit, connections, merge pool.
+"""The server itself: uptime, clock, memory and connections against their limits, merge pool, lost parts.
 
-Sources: uptime() and now(), system.metrics, system.asynchronous_metrics, system.server_settings (23.x+).
+Sources: uptime() and now(), system.metrics, system.events, system.asynchronous_metrics,
+system.server_settings (23.x+).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from clustersight.clickhouse.errors import AccessDenied, Unsupported
-from clustersight.metrics import Metric, Rate, Sample, Unit
-from clustersight.panels import counters
+from clustersight.metrics import Kind, Metric, Rate, Sample, Unit, per_minute
+from clustersight.panels import counters, server_limits
 from clustersight.panels.counters import Counters
 from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "server"
 
-# The value is the effective figure; 0 means no limit.
-SQL_LIMITS = """
-SELECT name, toFloat64OrZero(value) AS value FROM system.server_settings
-WHERE name IN ('max_server_memory_usage', 'max_concurrent_queries') ORDER BY name
-"""
-# Limits change with a restart or a reload: once an hour is enough.
-LIMITS_SECONDS = 3600.0
-CONNECTIONS = {"tcp": "TCPConnection", "http": "HTTPConnection", "interserver": "InterserverConnection"}
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    name: str
-    value: float
+CONNECTIONS = {
+    "tcp": "TCPConnection",
+    "http": "HTTPConnection",
+    "interserver": "InterserverConnection",
+    "mysql": "MySQLConnection",
+    "postgresql": "PostgreSQLConnection",
+}
+# What a server counts when another one cannot be reached: at all for a Distributed table, or for a part.
+INTERSERVER_ERRORS = {
+    "distributed": "DistributedConnectionFailAtAll",
+    "fetch": "ReplicatedPartFailedFetches",
+}
+# A cgroup without a limit says nearly 2^63.
+NO_LIMIT_BYTES = 2**60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,24 @@ class Row:
     clock_skew_seconds: float | None
     memory_bytes: float | None
     memory_limit_bytes: float | None
-    connections: dict[str, float]
+    connections: Mapping[str, float]
+    max_connections: float | None
     merge_pool_busy: float | None
     merge_pool_size: float | None
+    interserver_errors: Mapping[str, float]
+    data_losses: float
+
+    @property
+    def memory_usage(self) -> float | None:
+        return _share(self.memory_bytes, self.memory_limit_bytes)
+
+    @property
+    def connections_usage(self) -> float | None:
+        return _share(sum(self.connections.values()), self.max_connections)
+
+    @property
+    def merge_pool_saturation(self) -> float | None:
+        return _share(self.merge_pool_busy, self.merge_pool_size)
 
 
 UPTIME = Metric(
@@ -55,21 +71,27 @@ UPTIME = Metric(
 )
 SKEW = Metric(
     "clickhouse_clock_skew_seconds",
-    "The server's clock minus the exporter's, to half a second.",
+    "How far the server's clock is from the exporter's, fast or slow, to half a second; absent if unsure.",
     key="server.clock_skew_seconds",
     unit=Unit.SECONDS,
+    alarming=5,
     history=True,
+)
+OFFSET = Metric(
+    "clickhouse_clock_offset_seconds",
+    "The server's clock minus the exporter's: negative if it is slow; absent if the answer took long.",
 )
 MEMORY = Metric(
     "clickhouse_memory_usage_ratio",
     "Memory of the server against the smallest of its limits; absent where none can be read.",
     key="memory.usage_pct",
     unit=Unit.PERCENT,
+    alarming=0.9,
     history=True,
 )
 MEMORY_BYTES = Metric(
     "clickhouse_memory_usage_bytes",
-    "The larger of tracked and resident memory of the server.",
+    "The larger of tracked and resident memory of the server; before 20.x that of its queries only.",
     key="memory.usage_bytes",
     unit=Unit.BYTES,
     history=True,
@@ -79,65 +101,85 @@ MEMORY_LIMIT = Metric(
     "The smallest of max_server_memory_usage, the cgroup's limit and the machine's memory.",
 )
 CONNECTED = Metric("clickhouse_connections", "Open connections of clients and other servers.", ("kind",))
-MERGE_POOL = Metric(
-    "clickhouse_merge_pool_saturation_ratio",
-    "Busy share of the pool for merges and mutations.",
-    key="pools.merge_saturation_pct",
+CONNECTIONS_USAGE = Metric(
+    "clickhouse_connections_usage_ratio",
+    "Open connections of all kinds against max_connections; absent where the limit cannot be read.",
+    key="server.connections_pct",
     unit=Unit.PERCENT,
+    alarming=0.9,
     history=True,
 )
-RESTARTS = Rate(
-    "server.restarted",
-    Unit.COUNT,
-    "Starts of the server within ten minutes: how often the uptime went back.",
-    (UPTIME.name,),
-    f"resets({UPTIME.name}[10m])",
-    window_seconds=600,
+MERGE_POOL = Metric(
+    "clickhouse_merge_pool_saturation_ratio",
+    "Busy share of the pool for merges and mutations; absent before 22.x.",
+    key="pools.merge_saturation_pct",
+    unit=Unit.PERCENT,
+    alarming=1,
+    history=True,
+)
+INTERSERVER = Metric(
+    "clickhouse_interserver_errors_total",
+    "Other servers that could not be reached for a distributed query, and parts that could not be fetched.",
+    ("kind",),
+    kind=Kind.COUNTER,
+    history=True,
+)
+DATA_LOSS = Metric(
+    "clickhouse_replicated_data_loss_total",
+    "Parts that are on no replica any more: their rows are lost.",
+    kind=Kind.COUNTER,
+    history=True,
+)
+RATES = (
+    Rate(
+        "server.restarted",
+        Unit.COUNT,
+        "Starts of the server within ten minutes: how often the uptime went back.",
+        (UPTIME.name,),
+        f"resets({UPTIME.name}[10m])",
+        window_seconds=600,
+    ),
+    Rate(
+        "server.restarts_1h",
+        Unit.COUNT,
+        "Starts of the server within an hour: how often the uptime went back.",
+        (UPTIME.name,),
+        f"resets({UPTIME.name}[1h])",
+        window_seconds=3600,
+    ),
+    per_minute(
+        "interserver.errors_per_min", INTERSERVER.name, "Failures to reach other servers a minute.", ("kind",)
+    ),
+    per_minute("replicated_data_loss.per_min", DATA_LOSS.name, "Parts lost on all replicas a minute."),
 )
 
 
 def probe(context: Context) -> Rows:
-    values = counters.read(context)
     greeting = context.greeting
     if greeting is None:
         return []
+    values, limits = counters.read(context), server_limits.read(context)
     return [
         Row(
             version=greeting.version,
             uptime_seconds=greeting.uptime_seconds,
             clock_skew_seconds=greeting.clock_skew_seconds,
             memory_bytes=_largest(values.metric("MemoryTracking"), values.async_metric("MemoryResident")),
-            memory_limit_bytes=_memory_limit(values, _limits(context)),
+            memory_limit_bytes=_memory_limit(values, limits),
             connections=_connections(values),
+            max_connections=limits.get("max_connections"),
             merge_pool_busy=values.metric("BackgroundMergesAndMutationsPoolTask"),
             merge_pool_size=values.metric("BackgroundMergesAndMutationsPoolSize"),
+            interserver_errors={kind: values.event(name) for kind, name in INTERSERVER_ERRORS.items()},
+            data_losses=values.event("ReplicatedDataLoss"),
         )
     ]
 
 
-def _limits(context: Context) -> dict[str, float]:
-    memory = context.memory
-    if "limits" not in memory or context.monotonic - memory["read_at"] > LIMITS_SECONDS:
-        memory["limits"], memory["read_at"] = _read_limits(context), context.monotonic
-    found: dict[str, float] = memory["limits"]
-    return found
-
-
-def _read_limits(context: Context) -> dict[str, float]:
-    if not context.has("server_settings"):
-        return {}
-    try:
-        return {limit.name: limit.value for limit in context.rows(SQL_LIMITS, Limit)}
-    except (AccessDenied, Unsupported):
-        return {}  # the ratio is absent then; everything else of the panel is known
-
-
-def _memory_limit(values: Counters, limits: dict[str, float]) -> float | None:
+def _memory_limit(values: Counters, limits: Mapping[str, float]) -> float | None:
     machine = ("CGroupMemoryTotal", "CGroupMaxMemory", "OSMemoryTotal")
     candidates = [limits.get("max_server_memory_usage"), *map(values.async_metric, machine)]
-    # A cgroup without a limit says nearly 2^63.
-    known = [value for value in candidates if value and value < 2**60]
-    return min(known, default=None)
+    return min((value for value in candidates if value and value < NO_LIMIT_BYTES), default=None)
 
 
 def _connections(values: Counters) -> dict[str, float]:
@@ -149,26 +191,57 @@ def _largest(*values: float | None) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def _share(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
 def samples(rows: Rows) -> Iterator[Sample]:
     for row in rows:
-        if row.uptime_seconds:
-            yield Sample(UPTIME, (), row.uptime_seconds)
-        if row.clock_skew_seconds is not None:
-            yield Sample(SKEW, (), row.clock_skew_seconds)
+        for metric, value in _known(row):
+            if value is not None:
+                yield Sample(metric, (), value)
         for kind, value in row.connections.items():
             yield Sample(CONNECTED, (kind,), value)
-        yield from _memory_samples(row)
-        if row.merge_pool_size and row.merge_pool_busy is not None:
-            yield Sample(MERGE_POOL, (), row.merge_pool_busy / row.merge_pool_size)
+        for kind, value in row.interserver_errors.items():
+            yield Sample(INTERSERVER, (kind,), value)
 
 
-def _memory_samples(row: Row) -> Iterator[Sample]:
-    if row.memory_bytes is not None:
-        yield Sample(MEMORY_BYTES, (), row.memory_bytes)
-    if row.memory_limit_bytes:
-        yield Sample(MEMORY_LIMIT, (), row.memory_limit_bytes)
-        if row.memory_bytes is not None:
-            yield Sample(MEMORY, (), row.memory_bytes / row.memory_limit_bytes)
+def _known(row: Row) -> Iterator[tuple[Metric, float | None]]:
+    yield UPTIME, row.uptime_seconds or None
+    skew = row.clock_skew_seconds
+    yield SKEW, None if skew is None else abs(skew)
+    yield OFFSET, skew
+    yield MEMORY_BYTES, row.memory_bytes
+    yield MEMORY_LIMIT, row.memory_limit_bytes
+    yield MEMORY, row.memory_usage
+    yield CONNECTIONS_USAGE, row.connections_usage
+    yield MERGE_POOL, row.merge_pool_saturation
+    yield DATA_LOSS, row.data_losses
+
+
+def payload(rows: Rows) -> list[dict[str, Any]]:
+    return [_payload(row) for row in rows]
+
+
+def _payload(row: Row) -> dict[str, Any]:
+    return {
+        "version": row.version,
+        "uptime_seconds": row.uptime_seconds or None,
+        "clock_skew_seconds": row.clock_skew_seconds,
+        "memory_bytes": row.memory_bytes,
+        "memory_limit_bytes": row.memory_limit_bytes,
+        "memory_usage_pct": _percent(row.memory_usage),
+        "connections": dict(row.connections),
+        "max_connections": row.max_connections,
+        "connections_pct": _percent(row.connections_usage),
+        "merge_pool_saturation_pct": _percent(row.merge_pool_saturation),
+        "interserver_errors": dict(row.interserver_errors),
+        "replicated_data_losses": row.data_losses,
+    }
+
+
+def _percent(ratio: float | None) -> float | None:
+    return None if ratio is None else round(100 * ratio, 2)
 
 
 PANEL = Panel(
@@ -178,6 +251,10 @@ PANEL = Panel(
     reads=("asynchronous_metrics", "server_settings"),
     probe=probe,
     samples=samples,
-    metrics=(UPTIME, SKEW, MEMORY, MEMORY_BYTES, MEMORY_LIMIT, CONNECTED, MERGE_POOL),
-    rates=(RESTARTS,),
-)
+    metrics=(
+        UPTIME, SKEW, OFFSET, MEMORY, MEMORY_BYTES, MEMORY_LIMIT, CONNECTED, CONNECTIONS_USAGE, MERGE_POOL,
+        INTERSERVER, DATA_LOSS,
+    ),
+    rates=RATES,
+    payload=payload,
+)  # fmt: skip

@@ -183,7 +183,7 @@ def test_a_silent_server_is_given_up_on(run: Run, settings: Callable[..., dict[s
         message = one_message(run(settings(peer.port)))
 
     assert time.monotonic() - began < 15
-    assert "no answer within 5 s; is the process stopped" in message
+    assert "no answer within 7 s; is the process stopped" in message
 
 
 @pytest.mark.parametrize("peer_type", [GarbagePeer, DrippingPeer])
@@ -222,9 +222,8 @@ def test_hidden_columns_are_no_missing_tables(run: Run, own_embedded: Callable[.
 
     found = json.loads(run(http(server.port), "--json").stdout)
 
-    assert {"disk": "ok", "server": "ok"}.items() <= {
-        p["panel"]: p["status"] for p in found["panels"]
-    }.items()
+    statuses = {panel["panel"]: panel["status"] for panel in found["panels"]}
+    assert (statuses["disk"], statuses["server"]) == ("ok", "ok")
 
 
 def test_an_unknown_cluster_names_the_known(run: Run) -> None:

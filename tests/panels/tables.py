@@ -23,7 +23,7 @@ def address_of(server: Server) -> Address:
 @contextlib.contextmanager
 def database(server: Server, name: str = "") -> Iterator[str]:
     """A database of this test alone; `name` is put in front of something unique."""
-    unique = f"{name}{uuid.uuid4().hex[:12]}"
+    unique = f"{name or chr(100)}{uuid.uuid4().hex[:12]}"
     server.execute(f"CREATE DATABASE {ident(unique)}")
     try:
         yield unique

@@ -29,15 +29,15 @@ def check(server: Server, compressed: str) -> None:
             f"WHERE active AND database = {literal(db)}"
         )
         small, large = server.execute(sql)[0]
-        assert sampled[(RATIO, db, HOSTILE)] == pytest.approx(small / large)
+        assert sampled[(RATIO, db, HOSTILE)] == pytest.approx(small / large, rel=0.01)
         assert 0 < sampled[(RATIO, db, HOSTILE)] < 0.9
         assert sampled[("clickhouse_table_rows", db, HOSTILE)] == 100_000
         assert (RATIO, db, "empty") not in sampled
-        assert sampled[("clickhouse_uncompressed_bytes",)] >= large
+        assert sampled[("clickhouse_uncompressed_bytes",)] >= 0.99 * large
         assert 0 < sampled[("clickhouse_compression_ratio",)] < 2
         shown = next(row for row in PANEL.payload(found.rows) if row["database"] == db)
-        assert shown["ratio_pct"] == pytest.approx(100 * small / large, abs=0.01)
-        assert shown["uncompressed_bytes"] == large
+        assert shown["ratio_pct"] == pytest.approx(100 * small / large, rel=0.01)
+        assert shown["uncompressed_bytes"] == pytest.approx(large, rel=0.01)
 
 
 def test_the_ratio_is_what_26_says(embedded: EmbeddedServer) -> None:

@@ -238,6 +238,20 @@ def test_a_peer_that_breaks_the_rules_is_down_and_costs_no_more_than_the_deadlin
         assert any(word in answer.error for word in reason.split("|"))
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("scheme", "beginning"),
+    [
+        ("", b"zk_"),
+        ("tls://", b"\x16\x03\x03\x3f\xff"),  # the header of a long handshake
+    ],
+)
+def test_an_answer_that_never_ends_is_given_up(scheme: str, beginning: bytes) -> None:
+    """Every single read succeeds: only a deadline for the whole ends it, and the thread with it."""
+    with DrippingPeer(beginning) as peer, pytest.raises(keeper.NoAnswer):
+        keeper.talk(place(f"{scheme}127.0.0.1:{peer.port}"), "mntr", time.monotonic() + SHORT_SECONDS)
+
+
 def test_a_name_that_nobody_knows_is_down() -> None:
     answer = keeper.ask_all([place("no-such-host.invalid:9181")])[0]
     assert answer.state is State.DOWN

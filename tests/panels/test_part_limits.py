@@ -72,6 +72,8 @@ def test_a_limit_that_the_server_does_not_know_is_absent() -> None:
     assert limits.of(("d", "u"), replicated=False) == Limits(300, None, None, None)
 
 
-def test_a_limit_of_0_is_not_the_lowest() -> None:
-    assert Limits(0, 10, None, 5).lowest == 10
-    assert Limits(0, 0, 0, 5).lowest is None
+def test_the_lowest_limit_leaves_a_delay_out_that_is_switched_off() -> None:
+    assert Limits(50, 10, None, 5).lowest == 10
+    assert Limits(50, 0, None, 5).lowest == 50
+    assert Limits(0, 10, None, 5).lowest == 1, "0 parts are allowed"
+    assert Limits(None, 0, None, 5).lowest is None

@@ -22,7 +22,6 @@ from tests.panels.tables import HOSTILE, Server, address_of, database, insert, m
 from tests.panels.visiting import CLOCK, run, values, watching
 from tests.servers.clickhouse18 import ClickHouse18
 from tests.servers.embedded import EmbeddedServer
-from tests.servers.zookeeper import ZooKeeper
 
 PRESSURE = "clickhouse_table_parts_pressure_ratio"
 DELAY_PRESSURE = "clickhouse_table_parts_delay_pressure_ratio"
@@ -114,7 +113,7 @@ def test_delayed_and_refused_inserts_are_counted(server: Server, watched: Watch)
             insert(server, quoted)
         after = visit(watched, tier2_due=False)
         assert after[DELAYED] > before[DELAYED]
-        assert after[REJECTED] == before[REJECTED] + 1
+        assert after[REJECTED] > before[REJECTED]
         assert after[(PRESSURE, db, "t")] == 1, "found at once, without waiting for tier 2"
 
 
@@ -124,13 +123,11 @@ def test_18_counts_in_tier_2_only_while_all_is_calm(replicas: list[ClickHouse18]
     try:
         with database(server) as db:
             quoted = unmerged(server, (db, "t"), "parts_to_throw_insert = 20")
-            insert(server, quoted, 2)
-            assert visit(watch)[(PARTS, db, "t")] == 2 if (PARTS, db, "t") in visit(watch) else True
             insert(server, quoted, 4)
-            first = visit(watch, tier2_due=False).get((PARTS, db, "t"))
+            assert visit(watch)[(PARTS, db, "t")] == 4
             insert(server, quoted, 4)
-            assert visit(watch, tier2_due=False).get((PARTS, db, "t")) == first
-            assert visit(watch, tier2_due=True)[(PARTS, db, "t")] == 10
+            assert visit(watch, tier2_due=False)[(PARTS, db, "t")] == 4
+            assert visit(watch, tier2_due=True)[(PARTS, db, "t")] == 8
     finally:
         watch.close()
 
@@ -161,13 +158,23 @@ def test_limits_are_read_again_only_when_a_table_changed(embedded: EmbeddedServe
         watch.close()
 
 
-def test_a_limit_of_0_is_no_limit(embedded: EmbeddedServer) -> None:
+def test_0_switches_the_delay_off(embedded: EmbeddedServer) -> None:
     with database(embedded) as db:
-        quoted = unmerged(embedded, (db, "t"), "parts_to_throw_insert = 0, parts_to_delay_insert = 10")
-        insert(embedded, quoted, 6)
+        limits = "parts_to_throw_insert = 10, parts_to_delay_insert = 0"
+        insert(embedded, unmerged(embedded, (db, "t"), limits), 6)
         sampled = values(run(address_of(embedded), PANEL))
-        assert sampled[(PRESSURE, db, "t")] == 0
-        assert sampled[(DELAY_PRESSURE, db, "t")] == pytest.approx(0.6)
+        assert sampled[(DELAY_PRESSURE, db, "t")] == 0
+        assert sampled[(PRESSURE, db, "t")] == pytest.approx(0.6)
+
+
+def test_with_a_limit_of_0_every_insert_is_refused(embedded: EmbeddedServer) -> None:
+    with database(embedded) as db:
+        quoted = unmerged(embedded, (db, "t"), "parts_to_delay_insert = 10")
+        insert(embedded, quoted, 2)
+        embedded.execute(f"ALTER TABLE {quoted} MODIFY SETTING parts_to_throw_insert = 0")
+        with pytest.raises(Exception, match="Too many parts"):
+            insert(embedded, quoted)
+        assert values(run(address_of(embedded), PANEL))[(PRESSURE, db, "t")] == 1
 
 
 def test_limits_do_not_apply_to_partitions_of_large_parts(embedded: EmbeddedServer) -> None:
@@ -224,25 +231,42 @@ def test_databases_of_remote_engines_are_not_asked(embedded: EmbeddedServer) -> 
         embedded.execute(f"DROP DATABASE {name}")
 
 
-def test_replicated_tables_have_limits_of_their_own(
-    zookeeper: ZooKeeper, own_embedded: Callable[..., EmbeddedServer]
-) -> None:
-    fragment = (
-        "<merge_tree><parts_to_throw_insert>40</parts_to_throw_insert></merge_tree>"
+def test_replicated_tables_have_limits_of_their_own(own_embedded: Callable[..., EmbeddedServer]) -> None:
+    # The embedded engine has no port for other replicas: its replicated tables take no inserts.
+    server = own_embedded(
+        fragment="<merge_tree><parts_to_throw_insert>40</parts_to_throw_insert></merge_tree>"
         "<replicated_merge_tree><parts_to_throw_insert>20</parts_to_throw_insert></replicated_merge_tree>"
     )
-    server = own_embedded(zookeeper=zookeeper.address, fragment=fragment)
-    with database(server) as db:
-        insert(server, unmerged(server, (db, "plain"), ""), 12)
-        path = f"'/parts/{db}', 'r'"
-        server.execute(
-            f"CREATE TABLE {db}.r (a Int32, s String) ENGINE = ReplicatedMergeTree({path}) ORDER BY a"
-        )
-        server.execute(f"SYSTEM STOP MERGES {db}.r")
-        insert(server, f"{db}.r", 12, insert_deduplicate=0)
-        sampled = values(run(address_of(server), PANEL))
-        assert sampled[(PRESSURE, db, "plain")] == pytest.approx(0.3)
-        assert sampled[(PRESSURE, db, "r")] == pytest.approx(0.6)
+    watch = watching(address_of(server))
+    try:
+        with database(server) as db:
+            quoted = unmerged(server, (db, "plain"), "")
+            insert(server, quoted, 20)
+            assert visit(watch)[(PRESSURE, db, "plain")] == pytest.approx(0.5)
+        limits = watch.memory["parts"]["limits"]
+        assert limits.of(("any", "t"), replicated=False).throw == 40
+        assert limits.of(("any", "t"), replicated=True).throw == 20
+    finally:
+        watch.close()
+
+
+def test_replicated_tables_are_recognised_by_their_parts(replicas: list[ClickHouse18]) -> None:
+    server = replicas[0]
+    watch = watching(address_of(server))
+    try:
+        with database(server) as db:
+            server.execute(
+                f"CREATE TABLE {db}.r (a Int32, s String) ENGINE = ReplicatedMergeTree('/parts/{db}', 'r') "
+                "ORDER BY a SETTINGS parts_to_throw_insert = 8"
+            )
+            insert(server, unmerged(server, (db, "plain"), "parts_to_throw_insert = 8"), 2)
+            insert(server, f"{db}.r")
+            visit(watch)
+            counted = {(c.database, c.table): c for c in watch.memory["parts"]["counted"]}
+            assert counted[db, "r"].is_replicated == 1
+            assert counted[db, "plain"].is_replicated == 0
+    finally:
+        watch.close()
 
 
 def counters_with(fullest: float | None) -> Counters:
@@ -278,11 +302,11 @@ def test_the_fullest_partition_of_the_server_triggers_a_count(
 
 
 def test_very_many_low_limits_lower_the_mark_instead_of_growing_the_statement() -> None:
-    own = {("d", f"t{n}"): {THROW: 20 + n} for n in range(1000)}
+    own = {("d", f"t{n}"): {THROW: 20 + n % 100} for n in range(1000)}
     defaults = {THROW: 3000, DELAY: 1000, TOTAL: 100_000, LARGE: 2**30}
     least, near = part_counts._near(AllLimits(defaults, defaults, own))
     assert len(near) == part_counts.MOST_NEAR
-    assert least == (20 + part_counts.MOST_NEAR) // 2
+    assert least == 25, "the 301st has a limit of 50"
     assert near[0] == ("d", "t0")
 
 

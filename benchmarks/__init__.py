@@ -1,0 +1,1 @@
+"""Speed and memory on real servers, beside a peer in the same run. Nothing here passes or fails."""

@@ -1,0 +1,197 @@
+"""`clustersight demo` as a user runs it: real processes, and none of them left behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from clustersight.demo.child import environment
+from clustersight.demo.demo import Options
+from clustersight.demo.once import once
+from clustersight.demo.progress import Progress
+from clustersight.demo_cli import demo
+from clustersight.listen import parse_listen
+from clustersight.panels import ALL
+from tests.servers.process import wait_until
+from tests.servers.zookeeper import ZooKeeper
+
+COMMAND = (sys.executable, "-m", "clustersight.demo_cli")
+FREE_PORT = "127.0.0.1:0"
+# What the issue promises, after installation.
+ONCE_SECONDS = 120
+
+
+def processes(folder: Path) -> dict[str, int]:
+    """{module: pid} of the demo's children that work in the folder."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        words = command_line(entry) if entry.name.isdecimal() else []
+        if any(word.startswith(str(folder)) for word in words) and "-P" in words:
+            found[words[words.index("-m") + 1]] = int(entry.name)
+    return found
+
+
+def command_line(entry: Path) -> list[str]:
+    try:
+        return (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """The demo's folder; what still works in it afterwards is ended, and fails the test."""
+    folder = tmp_path / "it's a demo"
+    yield folder
+    left = processes(folder)
+    for pid in left.values():
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "--once", *arguments], capture_output=True, text=True, timeout=ONCE_SECONDS, check=False
+    )
+
+
+class Running:
+    """A demo in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        command = [*COMMAND, "--path", str(folder), "--listen", FREE_PORT, "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ready(self) -> dict[str, Any]:
+        assert self.process.stdout
+        return dict(json.loads(self.process.stdout.readline()))
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; its exit status and what it said on standard error."""
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors
+
+
+def test_once_shows_every_panel_and_can_run_again_in_its_folder(folder: Path) -> None:
+    first = check("--path", str(folder))
+    assert first.returncode == 0, first.stdout + first.stderr
+    shown = [line.split()[0] for line in first.stdout.splitlines() if line]
+    assert shown[: len(ALL) + 1] == ["panel", *(panel.name for panel in ALL)]
+    assert "FAILED" not in first.stdout
+    assert [line.split(" ... ")[0] for line in first.stderr.splitlines()][:3] == [
+        "ClickHouse 26.9, embedded, starts",
+        "tables and faults are made",
+        "exporter starts",
+    ]
+    assert not processes(folder)
+    second = check("--path", str(folder), "--json")
+    report = json.loads(second.stdout)
+    assert (second.returncode, report["ok"]) == (0, True)
+    assert [line["panel"] for line in report["panels"]] == [panel.name for panel in ALL]
+    assert all(one["ok"] for one in report["checks"])
+
+
+def test_once_with_zookeeper_sees_the_read_only_replicas(folder: Path, zookeeper: ZooKeeper) -> None:
+    done = check("--path", str(folder), "--zookeeper", zookeeper.address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok      a read-only replica: clickhouse_replica_readonly{" in done.stdout
+    assert "unsupported" not in done.stdout
+
+
+def test_a_fault_that_is_not_there_fails_the_check(folder: Path) -> None:
+    options = Options(
+        parse_listen(FREE_PORT),
+        folder,
+        interval_seconds=5,
+        tier2_every=1,
+        skip=frozenset({"detach a part"}),
+    )
+    report = once(options, Progress(io.StringIO()), deadline_seconds=15)
+    assert report
+    assert not report.ok
+    assert [one.fault.name for one in report.checks if not one.ok] == ["a detached part"]
+    assert "FAILED  a detached part: no clickhouse_detached_parts{" in report.text
+    assert not processes(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all(folder: Path, number: signal.Signals) -> None:
+    running = Running(folder)
+    told = running.ready()
+    assert told["exporter"].startswith("http://127.0.0.1:")
+    assert set(processes(folder)) == {"clustersight.demo.server", "exporter"}
+    running.process.send_signal(number)
+    code, errors = running.end()
+    assert code == 0, errors
+    assert "Traceback" not in errors
+    assert not processes(folder)
+
+
+def test_a_signal_during_the_start_stops_all(folder: Path) -> None:
+    running = Running(folder)
+    wait_until(lambda: processes(folder), 30, "the server starts")
+    running.process.terminate()
+    code, errors = running.end()
+    assert code == 0, errors
+    assert not processes(folder)
+
+
+def test_the_end_of_one_process_ends_the_demo(folder: Path) -> None:
+    running = Running(folder)
+    running.ready()
+    os.kill(processes(folder)["exporter"], signal.SIGKILL)
+    code, errors = running.end()
+    assert code == 1
+    assert "demo: the exporter ended by itself, signal SIGKILL; its last lines:\n" in errors
+    assert "exporter started" in errors
+    assert not processes(folder)
+
+
+def test_a_taken_port_is_told_before_anything_starts(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = CliRunner().invoke(demo, ["--path", str(folder), "--listen", address])
+    assert result.exit_code == 1
+    assert f"demo: cannot listen on {address} (Address already in use)" in result.output
+    assert "--listen 127.0.0.1:0" in result.output
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--listen", "0.0.0.0:9116"], 1, "has no authentication"),
+        (["--listen", "nonsense"], 2, "must be HOST:PORT"),
+        (["--zookeeper", "127.0.0.1"], 2, "must be HOST:PORT"),
+        (["--listen", FREE_PORT, "--zookeeper", "127.0.0.1:1"], 1, "nothing answers at 127.0.0.1:1"),
+    ],
+)
+def test_wrong_arguments(arguments: list[str], code: int, message: str) -> None:
+    result = CliRunner().invoke(demo, arguments)
+    assert (result.exit_code, message in result.output) == (code, True), result.output
+
+
+def test_without_the_engine_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    result = CliRunner().invoke(demo, ["--once"])
+    assert result.exit_code == 1
+    assert "pip install 'clustersight[demo]'" in result.output
+
+
+def test_the_users_own_settings_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTERSIGHT__COLLECTION__INTERVAL_SEC", "3600")
+    monkeypatch.setenv("KEPT", "yes")
+    assert environment()["KEPT"] == "yes"
+    assert not [name for name in environment() if name.startswith("CLUSTERSIGHT")]
