@@ -36,10 +36,14 @@ LOOK_EVERY_SECONDS = 0.5
 READY_SECONDS = 120.0
 LAST_SUCCESS = re.compile(
     rb"^clustersight_panel_last_success_timestamp_seconds"
-    rb'\{cluster="(fresh-\d+)",[^}]*panel="server"\} (\S+)$',
+    rb'\{cluster="(fresh-[^"]+)",[^}]*panel="server"\} (\S+)$',
     re.MULTILINE,
 )
-UP = re.compile(rb'^clickhouse_up\{cluster="frozen-\d+",[^}]*\} 1$', re.MULTILINE)
+DURATION = re.compile(
+    rb'^clustersight_collection_duration_seconds\{cluster="fresh-\d+-(http|native)",[^}]*\} (\S+)$',
+    re.MULTILINE,
+)
+UP = re.compile(rb'^clickhouse_up\{cluster="frozen-[^"]+",[^}]*\} 1$', re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class Seen:
     ages: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     scrape_ms: list[float] = field(default_factory=list)
+    visits: dict[str, list[float]] = field(default_factory=dict)
     cpu_share: float = 0.0
     frozen_still_up: int = 0
 
@@ -82,6 +87,8 @@ def measure(place: Place) -> Iterator[Figure]:
     yield figure("the same, 99th percentile", "s", [quantiles(seen.ages, n=100)[-1]])
     yield figure("the same, highest", "s", [max(seen.ages)], AGE_SECONDS)
     yield figure("frozen targets that are still up at the end", "", [seen.frozen_still_up])
+    for wire, durations in sorted(seen.visits.items()):
+        yield figure(f"visit to a fresh target by {wire}", "s", durations)
     yield figure("memory", "MiB", seen.rss_mib, RSS_MIB)
     yield figure("memory, highest", "MiB", [peak], RSS_MIB)
     yield figure("share of one core", "%", [100 * seen.cpu_share])
@@ -103,11 +110,16 @@ def _servers(place: Place, stack: ExitStack) -> list[tuple[str, int]]:
 def _clusters(
     wires: Sequence[str], forwarders: Sequence[Forwarder], silent: Sequence[int]
 ) -> list[dict[str, Any]]:
-    names = [f"fresh-{n}" if n < FRESH else f"frozen-{n}" for n in range(len(wires) + len(silent))]
     ports = [one.port for one in forwarders] + list(silent)
+    spoken = [*wires, *["http"] * len(silent)]
     return [
-        {"name": name, "host": "127.0.0.1", "port": port, "protocol": wire, "secure": False}
-        for name, port, wire in zip(names, ports, [*wires, *["http"] * len(silent)], strict=True)
+        {
+            "name": f"{'fresh' if number < FRESH else 'frozen'}-{number}-{wire}",
+            "host": "127.0.0.1",
+            "port": port,
+            "protocol": wire,
+        }
+        for number, (port, wire) in enumerate(zip(ports, spoken, strict=True))
     ]
 
 
@@ -126,6 +138,8 @@ def _look(exporter: ExporterProcess) -> Seen:
         if len(successes) != FRESH:
             raise RuntimeError(f"{len(successes)} of {FRESH} fresh targets are on the page")
         seen.ages += [time.time() - float(at) for _, at in successes]
+        for wire, seconds in DURATION.findall(page):
+            seen.visits.setdefault(wire.decode(), []).append(float(seconds))
         seen.rss_mib.append(rss_mib(exporter.pid))
         seen.scrape_ms.append(scrape(f"{exporter.url}/metrics", "gzip")[0])
     seen.cpu_share = (cpu_seconds(exporter.pid) - cpu) / (time.monotonic() - began)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 CHUNK_BYTES = 65536
+READY_SECONDS = 10.0
 
 
 class Forwarder:
@@ -19,21 +20,23 @@ class Forwarder:
         self._flows = asyncio.Event()
         self._flows.set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.Server | None = None
 
     def freeze(self) -> None:
         """From any thread."""
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._flows.clear)
 
-    async def listen(self) -> asyncio.Server:
+    async def listen(self) -> None:
+        """Serve until the loop ends."""
         self._loop = asyncio.get_running_loop()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._flows.wait()
-        with contextlib.suppress(OSError):
+        # Cancelled at the end of the measurement, which is not worth a traceback for each connection.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._flows.wait()
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
             await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
 
@@ -47,15 +50,23 @@ class Forwarder:
 
 @contextlib.contextmanager
 def forwarding(target_ports: list[int]) -> Iterator[list[Forwarder]]:
-    """A forwarder for each port, all in one thread."""
+    """A forwarder for each port, all in one thread, which has ended when the block has."""
     forwarders = [Forwarder(port) for port in target_ports]
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    ready, ended = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_forward(forwarders, ready, ended)), daemon=True)
     thread.start()
     try:
-        for one in forwarders:
-            asyncio.run_coroutine_threadsafe(one.listen(), loop).result(10)
+        if not ready.wait(READY_SECONDS):
+            raise RuntimeError("the forwarders do not listen")
         yield forwarders
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        ended.set()
         thread.join()
+
+
+async def _forward(forwarders: list[Forwarder], ready: threading.Event, ended: threading.Event) -> None:
+    for one in forwarders:
+        await one.listen()
+    ready.set()
+    await asyncio.to_thread(ended.wait)
+    # asyncio.run cancels what still copies.

@@ -13,7 +13,7 @@ from benchmarks.postgres_bridge import Bridge, Traffic
 from benchmarks.progress import say
 from benchmarks.sql_exporter import QUERIES, SqlExporter
 from benchmarks.visiting import Visit, tier1_panels, visit, watching
-from clustersight.collect import Watch
+from clustersight.collection import Watch
 from tests.servers.embedded import EmbeddedServer
 from tests.servers.process import wait_until
 

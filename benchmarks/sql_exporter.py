@@ -26,8 +26,8 @@ class Query:
     sql: str
 
 
-# `db`, because the exporter has a label `database` of its own. The statements a person writes who knows ClickHouse well, one a subject; no statement for what this
-# server does not have (asynchronous_metrics, Keeper).
+# The statements a person writes who knows ClickHouse well, one a subject; none for what this server does
+# not have (asynchronous_metrics, Keeper). `db`, because the exporter has a label `database` of its own.
 QUERIES = (
     Query("server", ("version",), ("uptime",), "SELECT version() AS version, uptime() AS uptime"),
     Query(
@@ -84,8 +84,8 @@ QUERIES = (
         "merges",
         ("db", "table"),
         ("active", "longest", "memory"),
-        "SELECT database AS db, table, count() AS active, max(elapsed) AS longest, sum(memory_usage) AS memory"
-        " FROM system.merges GROUP BY db, table",
+        "SELECT database AS db, table, count() AS active, max(elapsed) AS longest,"
+        " sum(memory_usage) AS memory FROM system.merges GROUP BY db, table",
     ),
     Query(
         "mutations",

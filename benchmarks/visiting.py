@@ -11,7 +11,8 @@ from benchmarks.query_log import Window, window
 from clustersight.clickhouse.connection import Address, Wire
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import alone
-from clustersight.collect import Collection, Plan, Watch, collect
+from clustersight.collect import collect
+from clustersight.collection import Collection, Plan, Watch
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel, Tier
 from exporter.process import system_clock

@@ -17,7 +17,7 @@ from clustersight.clickhouse import topology
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology
 from clustersight.cluster_settings import ClusterSettings
-from clustersight.collect import Plan, Watch
+from clustersight.collection import Plan, Watch
 from clustersight.config_file import Loaded, load
 from clustersight.panels.panel import Panel, Scope
 from clustersight.problem import SettingsError, unknown

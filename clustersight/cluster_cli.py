@@ -14,7 +14,7 @@ from clustersight.clickhouse import grants as sql
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.clickhouse.remedies import remedy
-from clustersight.collect import Clock
+from clustersight.collection import Clock
 from clustersight.examination import examine
 from clustersight.examination_report import document, failure, text
 from clustersight.panels import ALL

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from clustersight.asking import Asking
 from clustersight.clickhouse import errors
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Result
-from clustersight.clickhouse.session import Session
-from clustersight.clickhouse.topology import Node
+from clustersight.collection import Clock, Collection, PanelRun, Plan, Watch
 from clustersight.metrics import Kind, Sample
 from clustersight.panels.panel import Context, Greeting, Panel, Rows, Status
 
@@ -22,84 +21,9 @@ log = logging.getLogger(__name__)
 QUERY_TIMEOUT_SECONDS = 5.0
 # A server that hangs is found by its first query; frozen ones must not hold workers for long.
 GREETING_TIMEOUT_SECONDS = 5.0
-# A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline (facts 1.1).
-KEEPER_TIMEOUT_SECONDS = 3.0
-KEEPER_QUERY_ID = "clustersight-keeper-"
-SQL_OWN_KEEPER_QUERIES = """
-SELECT count() FROM system.processes WHERE query_id LIKE 'clustersight-keeper-%'
-"""
 SQL_GREETING = "SELECT version(), uptime(), hostName(), toUnixTimestamp(now())"
 # A slower answer says more about the network than about the clock.
 SKEW_ROUND_TRIP_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class PanelRun:
-    """One run of one panel on one node. `error` is one line for a person, without secrets."""
-
-    panel: Panel
-    status: Status
-    error: str = ""
-    rows: Rows = ()
-    samples: tuple[Sample, ...] = ()
-    duration_seconds: float = 0.0
-    read_rows: int = 0
-    queries: int = 0
-    finished_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """One visit to one node. `up` is whether it answered at all; `started_at` is wall time."""
-
-    node: Node
-    up: bool
-    error: str
-    greeting: Greeting | None
-    started_at: float
-    duration_seconds: float
-    runs: tuple[PanelRun, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one visit is to do. `timeouts_seconds` holds the panels' own, by name."""
-
-    panels: Sequence[Panel]
-    disabled: frozenset[str] = frozenset()
-    deadline_seconds: float = 10.0
-    timeouts_seconds: dict[str, float] = field(default_factory=dict)
-    tier2_due: bool = True
-    window_seconds: float = 300.0
-    keeper_nodes: tuple[str, ...] = ()
-    expected_readonly: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Wall seconds for people, monotonic seconds for everything that is decided."""
-
-    wall: Callable[[], float]
-    monotonic: Callable[[], float]
-
-
-class Watch:
-    """What is kept of one node between its collections. Used by one thread at a time."""
-
-    def __init__(self, node: Node, session: Session, keeper_session: Session) -> None:
-        self.node = node
-        self.session = session
-        self.keeper_session = keeper_session
-        self.memory: dict[str, dict[str, Any]] = {}
-        # A question of an earlier run of this process may still hang on the server.
-        self.keeper_in_doubt = True
-        self.hostname = ""
-        self.uptime_seconds = 0
-        self.load_balanced = False
-
-    def close(self) -> None:
-        self.session.close()
-        self.keeper_session.close()
 
 
 def collect(watch: Watch, plan: Plan, clock: Clock) -> Collection:
@@ -129,10 +53,7 @@ class _Visit:
         self._watch = watch
         self._plan = plan
         self._clock = clock
-        self._ends = clock.monotonic() + plan.deadline_seconds
-        self._answers: dict[str, Result | errors.ClickHouseError] = {}
-        self._read_rows = 0
-        self._queries = 0
+        self._asking = Asking(watch, plan.deadline_seconds, clock)
         self.greeting: Greeting | None = None
 
     def greet(self) -> None:
@@ -172,7 +93,8 @@ class _Visit:
 
     def run(self, panel: Panel, failure: errors.ClickHouseError | None) -> PanelRun:
         """One panel, whatever happens in it."""
-        started, self._read_rows, self._queries = self._clock.monotonic(), 0, 0
+        started = self._clock.monotonic()
+        self._asking.read_rows = self._asking.queries = 0
         rows: Rows = ()
         samples: tuple[Sample, ...] = ()
         status, error = Status.OK, ""
@@ -199,8 +121,8 @@ class _Visit:
             rows=rows,
             samples=samples,
             duration_seconds=self._clock.monotonic() - started,
-            read_rows=self._read_rows,
-            queries=self._queries,
+            read_rows=self._asking.read_rows,
+            queries=self._asking.queries,
             finished_at=self._clock.wall(),
         )
 
@@ -224,11 +146,11 @@ class _Visit:
         timeout = plan.timeouts_seconds.get(panel.name, QUERY_TIMEOUT_SECONDS)
 
         def query(sql: str, **values: Any) -> Result:
-            return self._query(sql, timeout, values)
+            return self._asking.query(sql, timeout, values)
 
         return Context(
             query=query,
-            keeper_query=self._keeper_query,
+            keeper_query=self._asking.keeper_query,
             capabilities=watch.session.known,
             username=watch.session.address.username,
             monotonic=self._clock.monotonic(),
@@ -241,54 +163,6 @@ class _Visit:
             endpoint=watch.session.address.endpoint,
             memory=watch.memory.setdefault(panel.name, {}),
         )
-
-    def _query(self, sql: str, timeout_seconds: float, values: dict[str, Any]) -> Result:
-        """Each statement is run once a visit; a failure is remembered as well."""
-        key = sql + repr(sorted(values.items()))
-        if key not in self._answers:
-            self._answers[key] = self._ask(sql, timeout_seconds, values)
-        answer = self._answers[key]
-        if isinstance(answer, errors.ClickHouseError):
-            raise answer
-        return answer
-
-    def _ask(
-        self, sql: str, timeout_seconds: float, values: dict[str, Any]
-    ) -> Result | errors.ClickHouseError:
-        left = self._ends - self._clock.monotonic()
-        if left <= 0:
-            return errors.TimedOut(f"the collection's {self._plan.deadline_seconds:g} s were used up before")
-        try:
-            self._queries += 1
-            result = self._watch.session.query(sql, timeout_seconds=min(timeout_seconds, left), **values)
-        except errors.ClickHouseError as error:
-            return error
-        self._read_rows += result.read_rows
-        return result
-
-    def _keeper_query(self, sql: str, **values: Any) -> Result:
-        """Raises TimedOut when Keeper hangs, also while an earlier query of ours still does."""
-        watch = self._watch
-        if watch.keeper_in_doubt and self._earlier_keeper_query_runs():
-            raise errors.TimedOut("an earlier question to Keeper has not been answered yet")
-        watch.keeper_session.adopt(watch.session.known)
-        self._queries += 1
-        identity = f"{KEEPER_QUERY_ID}{watch.node.host}-{math.floor(self._clock.monotonic() * 1000)}"
-        try:
-            result = watch.keeper_session.query(
-                sql, timeout_seconds=KEEPER_TIMEOUT_SECONDS, query_id=identity, **values
-            )
-        except errors.TimedOut:
-            # The server goes on waiting after we gave up: the next visit looks before it asks again.
-            watch.keeper_in_doubt = True
-            raise
-        watch.keeper_in_doubt = False
-        self._read_rows += result.read_rows
-        return result
-
-    def _earlier_keeper_query_runs(self) -> bool:
-        running = self._watch.session.ask(SQL_OWN_KEEPER_QUERIES, KEEPER_TIMEOUT_SECONDS)
-        return bool(running.rows[0][0])
 
     def _checked(self, panel: Panel, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Only declared metrics, only numbers, no label set twice: one repeat costs the whole page."""

@@ -23,7 +23,8 @@ from clustersight.clickhouse.grants import (
 from clustersight.clickhouse.remedies import remedy
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology, alone
-from clustersight.collect import Clock, PanelRun, Watch, collect
+from clustersight.collect import collect
+from clustersight.collection import Clock, PanelRun, Watch
 from clustersight.errands import run_all
 from clustersight.panels.panel import Panel, Status
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from clustersight.clickhouse.grants import statements
-from clustersight.collect import PanelRun
+from clustersight.collection import PanelRun
 from clustersight.examination import WELL, Examination, NodeAnswer
 from clustersight.panels.panel import Status
 from clustersight.table import table, visible

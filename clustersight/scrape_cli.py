@@ -15,7 +15,8 @@ from clustersight.chosen_cluster import CONFIG, Chosen, choose, of_node, refuse
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.clickhouse.remedies import remedy
 from clustersight.clickhouse.topology import Node, Topology
-from clustersight.collect import Clock, Collection, PanelRun, collect
+from clustersight.collect import collect
+from clustersight.collection import Clock, Collection, PanelRun
 from clustersight.errands import run_all
 from clustersight.examination import OVERHEAD_SECONDS, WELL
 from clustersight.panels import ALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from clustersight.clickhouse.topology import Node
-from clustersight.collect import Collection, PanelRun
+from clustersight.collection import Collection, PanelRun
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels.panel import Status
 

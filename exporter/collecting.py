@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from clustersight.clickhouse import topology
 from clustersight.clickhouse.errors import ClickHouseError
-from clustersight.collect import Clock, Collection, PanelRun, Plan, collect
+from clustersight.collect import collect
+from clustersight.collection import Clock, Collection, PanelRun, Plan
 from clustersight.logs import event
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Panel, Scope, Status, Tier

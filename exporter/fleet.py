@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from clustersight.addresses import address_of
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology, alone
-from clustersight.collect import Collection, PanelRun, Watch
+from clustersight.collection import Collection, PanelRun, Watch
 from clustersight.logs import event
 from clustersight.settings import ClusterSettings
 from exporter.timetable import next_due, phase

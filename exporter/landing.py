@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from clustersight import __version__
-from clustersight.collect import PanelRun
+from clustersight.collection import PanelRun
 from clustersight.panels.panel import Status
 from exporter.fleet import Target
 

@@ -13,9 +13,9 @@ from types import FrameType
 from wsgiref.types import WSGIApplication
 
 from clustersight import __version__
-from clustersight.collect import Clock
+from clustersight.collection import Clock
 from clustersight.logs import event
-from clustersight.panels import ALL
+from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
 from clustersight.settings import Settings
@@ -71,7 +71,7 @@ class Exporter:
         self._apply(self._configuration)
 
     def _chosen(self, settings: Settings) -> tuple[Panel, ...]:
-        return self._panels
+        return (*self._panels, builtin.PANEL) if settings.exporter.builtin_names else self._panels
 
     def _own_text(self) -> bytes:
         return self.own.text()

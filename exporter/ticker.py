@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import schedule
 
-from clustersight.collect import Clock
+from clustersight.collection import Clock
 from clustersight.logs import event
 
 log = logging.getLogger(__name__)

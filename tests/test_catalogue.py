@@ -60,7 +60,6 @@ FIXED_RATES = {
     "zookeeper.exceptions_per_min": "clickhouse_zookeeper_exceptions_total",
     "errors.per_min": "clickhouse_errors_total",
     "queries.per_sec": "clickhouse_queries_total",
-    "queries.failed_pct": "clickhouse_failed_queries_total",
     "inserts.delayed_per_min": "clickhouse_delayed_inserts_total",
     "inserts.rejected_per_min": "clickhouse_rejected_inserts_total",
 }

@@ -10,7 +10,8 @@ import pytest
 
 from clustersight.clickhouse import errors
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.collect import Clock, Plan, collect, status_of
+from clustersight.collect import collect, status_of
+from clustersight.collection import Clock, Plan
 from clustersight.metrics import Kind, Metric, Sample
 from clustersight.panels import server
 from clustersight.panels.panel import Panel, Rows, Status, probe_sql

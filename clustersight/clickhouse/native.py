@@ -69,7 +69,9 @@ class NativeConnection:
                 )
         except (errors.Error, OSError, EOFError, ValueError) as error:
             translated = translate(error, self._address, deadline, greeted=greeted)
-            if not translated.answered:
+            if not translated.answered or not greeted:
+                # The driver leaves the socket of a handshake that failed open.
+                self._client = client
                 self._discard()
             raise translated from None
         progress = client.last_query.progress if client.last_query else None

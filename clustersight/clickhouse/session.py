@@ -15,6 +15,7 @@ from clustersight.clickhouse.sql import bind, compose, main_table
 # Two threads and 200 000 rows are what the recommended profile allows (facts/clickhouse-facts.md, 5).
 MAX_THREADS = 2
 MAX_RESULT_ROWS = 200_000
+SQL_RUNNING = "SELECT count() FROM system.processes WHERE startsWith(query_id, %(prefix)s)"
 
 
 class Session:
@@ -66,6 +67,11 @@ class Session:
             # A constraint of the profile (452) forbids a value: its own limits hold then, and our deadline.
             self._limits_refused = True
         return self._connection.query(text, timeout_seconds=timeout_seconds, settings={}, query_id=query_id)
+
+    def still_runs(self, query_id_prefix: str, timeout_seconds: float) -> bool:
+        """Whether the server still works on a query of ours that we gave up. Raises ClickHouseError."""
+        sql = bind(SQL_RUNNING, {"prefix": query_id_prefix})
+        return bool(self.ask(sql, timeout_seconds).rows[0][0])
 
     def _limited(self, able: Capabilities) -> bool:
         return able.takes_settings and not self._limits_refused

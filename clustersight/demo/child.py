@@ -63,18 +63,19 @@ class Child:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-LOG_LINES:]) or "  (none)"
 
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL when that takes too long; no error when it has ended."""
+    def stop(self) -> bool:
+        """SIGTERM, then SIGKILL when that takes too long; False for the latter."""
         if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
+            return True
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        ended = self._process.poll() is not None
         # Also what it may have started: the session is its own.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        return ended
 
 
 def environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ from types import FrameType
 import requests
 import yaml
 
-from clustersight.demo.child import Child, DemoError, Stopped, wait_for
+from clustersight.demo.child import STOP_SECONDS, Child, DemoError, Stopped, wait_for
 from clustersight.demo.progress import Progress
 from clustersight.demo.workload import StepError, Workload
 from clustersight.listen import Listen
@@ -179,10 +179,11 @@ class Starting:
             skip=self.options.skip,
             complain=lambda text: self.progress.say(f"workload: {text}"),
         )
+        # Before the end of the server, which ends the queries that still run.
+        self.stack.callback(workload.clear)
+        self.stack.callback(workload.stop)
         with self.progress.stage("tables and faults are made"):
             self._set_up(workload, server)
-        # Before the end of the server, which ends the queries that still run.
-        self.stack.callback(workload.stop)
         workload.start()
 
     def exporter(self, server: Child, clickhouse_url: str) -> tuple[Child, str]:
@@ -199,9 +200,13 @@ class Starting:
         """Start a process and return what it writes into the file once it is ready."""
         told.unlink(missing_ok=True)
         child.start()
-        self.stack.callback(child.stop)
+        self.stack.callback(self._stop, child)
         wait_for(told.exists, f"{child.name} is ready", (child, *others), self.stopped)
         return told.read_text(encoding="utf-8").strip()
+
+    def _stop(self, child: Child) -> None:
+        if not child.stop():
+            self.progress.say(f"{child.name} did not end within {STOP_SECONDS:g} s and was killed")
 
     def _set_up(self, workload: Workload, server: Child) -> None:
         try:

@@ -35,7 +35,7 @@ INVOICES = "0de30000-0000-4000-8000-000000000001"
 class Step:
     """One statement. `fails_with` is the error code that it is meant to end with; 0: it works.
 
-    `{data}` in the SQL is the folder of ClickHouse's data, without quotes around it.
+    In the SQL, `{data}` is the folder of ClickHouse's data and `{run}` a text of this start alone.
     `pause_seconds` is the time between two runs of a step of the routine.
     """
 
@@ -46,8 +46,9 @@ class Step:
 
 
 # The database is made anew at every start: what a step left behind the last time is gone.
+DROP = Step("drop database", "DROP DATABASE IF EXISTS demo SYNC")
 SETUP: tuple[Step, ...] = (
-    Step("drop database", "DROP DATABASE IF EXISTS demo SYNC"),
+    DROP,
     Step("create database", "CREATE DATABASE demo"),
     Step(
         "create events",
@@ -116,11 +117,12 @@ SETUP: tuple[Step, ...] = (
 )
 
 # The embedded engine never finishes to start a replica: both stay read-only, as after a lost Keeper.
+# A path of its own for each start, since a demo that was killed leaves its replicas in ZooKeeper.
 REPLICATED: tuple[Step, ...] = tuple(
     Step(
         f"create orders_{replica}",
         f"""CREATE TABLE demo.orders_{replica} (id UInt64)
-        ENGINE = ReplicatedMergeTree('/clustersight-demo/orders', '{replica}') ORDER BY id""",
+        ENGINE = ReplicatedMergeTree('/clustersight-demo/{{run}}/orders', '{replica}') ORDER BY id""",
     )
     for replica in ("one", "two")
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import requests
 
-from clustersight.demo.steps import REPLICATED, ROUTINE, SETUP, Step
+from clustersight.demo.steps import DROP, REPLICATED, ROUTINE, SETUP, Step
 
 # The longest step sleeps for 25 s; DROP … SYNC waits for the merges of the last run.
 STEP_TIMEOUT_SECONDS = 120.0
+# ZooKeeper may hang while a replica is dropped.
+CLEAR_TIMEOUT_SECONDS = 10.0
 CODE_HEADER = "X-ClickHouse-Exception-Code"
 
 
@@ -35,7 +39,8 @@ class Workload:
         complain: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url = url
-        self._data = data
+        self._values = {"{data}": in_literal(str(data)), "{run}": uuid.uuid4().hex}
+        self._replicated = replicated
         self._setup = chosen((*SETUP, *(REPLICATED if replicated else ())), skip)
         self._routine = chosen(ROUTINE, skip)
         self._complain = complain
@@ -63,6 +68,12 @@ class Workload:
         """Start no further step; those that run end with the server."""
         self._stopped.set()
 
+    def clear(self) -> None:
+        """Take the replicas out of ZooKeeper; with them, the embedded engine would not end (26.9)."""
+        if self._replicated:
+            with requests.Session() as session, contextlib.suppress(StepError):
+                self._run(session, DROP, CLEAR_TIMEOUT_SECONDS)
+
     def run_once(self, name: str) -> None:
         """Run one step of the routine by its name; raises StepError."""
         with requests.Session() as session:
@@ -80,10 +91,14 @@ class Workload:
                     complained = True
                 self._stopped.wait(step.pause_seconds)
 
-    def _run(self, session: requests.Session, step: Step) -> None:
-        sql = step.sql.replace("{data}", in_literal(str(self._data)))
+    def _run(
+        self, session: requests.Session, step: Step, timeout_seconds: float = STEP_TIMEOUT_SECONDS
+    ) -> None:
+        sql = step.sql
+        for name, value in self._values.items():
+            sql = sql.replace(name, value)
         try:
-            answer = session.post(self._url, data=sql.encode(), timeout=STEP_TIMEOUT_SECONDS)
+            answer = session.post(self._url, data=sql.encode(), timeout=timeout_seconds)
         except requests.RequestException as error:
             raise StepError(f"{step.name}: {error}") from error
         code = int(answer.headers.get(CODE_HEADER, "0"))

@@ -108,6 +108,7 @@ def test_once_with_zookeeper_sees_the_read_only_replicas(folder: Path, zookeeper
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok      a read-only replica: clickhouse_replica_readonly{" in done.stdout
     assert "unsupported" not in done.stdout
+    assert "was killed" not in done.stderr
 
 
 def test_a_fault_that_is_not_there_fails_the_check(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import schedule
 
-from clustersight.collect import Clock
+from clustersight.collection import Clock
 from exporter.ticker import Ticker
 
 

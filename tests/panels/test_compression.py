@@ -16,7 +16,7 @@ from tests.servers.embedded import EmbeddedServer
 RATIO = "clickhouse_table_compression_ratio"
 
 
-def check(server: Server, compressed: str) -> None:
+def check(server: Server, compressed: str, within: float) -> None:
     with database(server, HOSTILE) as db:
         quoted = make_table(server, (db, HOSTILE))
         make_table(server, (db, "empty"))
@@ -29,7 +29,7 @@ def check(server: Server, compressed: str) -> None:
             f"WHERE active AND database = {literal(db)}"
         )
         small, large = server.execute(sql)[0]
-        assert sampled[(RATIO, db, HOSTILE)] == pytest.approx(small / large, rel=0.01)
+        assert sampled[(RATIO, db, HOSTILE)] == pytest.approx(small / large, rel=within)
         assert 0 < sampled[(RATIO, db, HOSTILE)] < 0.9
         assert sampled[("clickhouse_table_rows", db, HOSTILE)] == 100_000
         assert (RATIO, db, "empty") not in sampled
@@ -37,15 +37,16 @@ def check(server: Server, compressed: str) -> None:
         assert 0 < sampled[("clickhouse_compression_ratio",)] < 2
         shown = next(row for row in PANEL.payload(found.rows) if row["database"] == db)
         assert shown["ratio_pct"] == pytest.approx(100 * small / large, rel=0.01)
-        assert shown["uncompressed_bytes"] == pytest.approx(large, rel=0.01)
+        assert shown["uncompressed_bytes"] == pytest.approx(large, rel=within)
 
 
 def test_the_ratio_is_what_26_says(embedded: EmbeddedServer) -> None:
-    check(embedded, "bytes_on_disk")
+    # system.tables counts the marks in the uncompressed size, system.parts does not.
+    check(embedded, "bytes_on_disk", within=0.01)
 
 
 def test_the_ratio_is_what_18_says(replicas: list[ClickHouse18]) -> None:
-    check(replicas[0], "data_compressed_bytes")
+    check(replicas[0], "data_compressed_bytes", within=1e-5)
 
 
 def test_tables_without_a_column_are_not_the_whole_node() -> None:

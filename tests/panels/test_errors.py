@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.collect import PanelRun
+from clustersight.collection import PanelRun
 from clustersight.panels.errors import CURATED, PANEL, Row, samples
 from clustersight.panels.panel import Status
 from tests.panels.replicated import native

@@ -10,7 +10,8 @@ import pytest
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Address, Result, Wire
 from clustersight.clickhouse.errors import AccessDenied, ClickHouseError, Refused, from_server
-from clustersight.collect import PanelRun, Plan, Watch, collect
+from clustersight.collect import collect
+from clustersight.collection import PanelRun, Plan, Watch
 from clustersight.panels.keeper import PANEL, SQL_CONNECTION, KeeperStatus
 from clustersight.panels.panel import Context, Status
 from clustersight.panels.server import PANEL as SERVER

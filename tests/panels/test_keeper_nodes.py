@@ -16,7 +16,8 @@ from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Address, Result, Wire
 from clustersight.clickhouse.errors import ClickHouseError, TimedOut, from_server
 from clustersight.clickhouse.keeper import Answer, State, place, understood
-from clustersight.collect import PanelRun, Plan, Watch, collect
+from clustersight.collect import collect
+from clustersight.collection import PanelRun, Plan, Watch
 from clustersight.panels import keeper_places
 from clustersight.panels.keeper_nodes import PANEL, Row, quorum, row
 from clustersight.panels.keeper_places import Source

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustersight.collect import PanelRun
+from clustersight.collection import PanelRun
 from clustersight.panels import merges
 from clustersight.panels.merges import PANEL, Row
 from clustersight.panels.panel import Status

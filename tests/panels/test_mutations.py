@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from clustersight.collect import Clock, PanelRun, Plan, collect
+from clustersight.collect import collect
+from clustersight.collection import Clock, PanelRun, Plan
 from clustersight.panels import mutations
 from clustersight.panels.mutation_fix import fix_command
 from clustersight.panels.mutation_progress import follow

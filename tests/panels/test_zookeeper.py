@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.collect import Plan, collect
+from clustersight.collect import collect
+from clustersight.collection import Plan
 from clustersight.metrics import Kind
 from clustersight.panels.panel import Status
 from clustersight.panels.zookeeper import EXCEPTIONS, PANEL, TRANSACTIONS, Totals, rates

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from clustersight.clickhouse.connection import Address
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import alone
-from clustersight.collect import Clock, Collection, PanelRun, Plan, Watch, collect
+from clustersight.collect import collect
+from clustersight.collection import Clock, Collection, PanelRun, Plan, Watch
 from clustersight.panels.panel import Panel
 
 CLOCK = Clock(time.time, time.monotonic)

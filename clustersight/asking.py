@@ -1,0 +1,71 @@
+"""The questions of one visit: each asked once, all within its deadline, those to Keeper never twice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from clustersight.clickhouse import errors
+from clustersight.clickhouse.connection import Result
+from clustersight.collection import Clock, Watch
+
+# A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline (facts 1.1).
+KEEPER_TIMEOUT_SECONDS = 3.0
+KEEPER_QUERY_ID = "clustersight-keeper-"
+
+
+class Asking:
+    """`queries` and `read_rows` count what was really asked; whoever reads them may set them back."""
+
+    def __init__(self, watch: Watch, deadline_seconds: float, clock: Clock) -> None:
+        self._watch = watch
+        self._clock = clock
+        self._deadline_seconds = deadline_seconds
+        self._ends = clock.monotonic() + deadline_seconds
+        self._answers: dict[str, Result | errors.ClickHouseError] = {}
+        self.queries = 0
+        self.read_rows = 0
+
+    def query(self, sql: str, timeout_seconds: float, values: dict[str, Any]) -> Result:
+        """Each statement is run once a visit; a failure is remembered as well."""
+        key = sql + repr(sorted(values.items()))
+        if key not in self._answers:
+            self._answers[key] = self._ask(sql, timeout_seconds, values)
+        answer = self._answers[key]
+        if isinstance(answer, errors.ClickHouseError):
+            raise answer
+        return answer
+
+    def _ask(
+        self, sql: str, timeout_seconds: float, values: dict[str, Any]
+    ) -> Result | errors.ClickHouseError:
+        left = self._ends - self._clock.monotonic()
+        if left <= 0:
+            return errors.TimedOut(f"the collection's {self._deadline_seconds:g} s were used up before")
+        try:
+            self.queries += 1
+            result = self._watch.session.query(sql, timeout_seconds=min(timeout_seconds, left), **values)
+        except errors.ClickHouseError as error:
+            return error
+        self.read_rows += result.read_rows
+        return result
+
+    def keeper_query(self, sql: str, **values: Any) -> Result:
+        """Raises TimedOut when Keeper hangs, also while an earlier query of ours still does."""
+        watch = self._watch
+        if watch.keeper_in_doubt and watch.session.still_runs(KEEPER_QUERY_ID, KEEPER_TIMEOUT_SECONDS):
+            raise errors.TimedOut("an earlier question to Keeper has not been answered yet")
+        watch.keeper_session.adopt(watch.session.known)
+        self.queries += 1
+        identity = f"{KEEPER_QUERY_ID}{watch.node.host}-{math.floor(self._clock.monotonic() * 1000)}"
+        try:
+            result = watch.keeper_session.query(
+                sql, timeout_seconds=KEEPER_TIMEOUT_SECONDS, query_id=identity, **values
+            )
+        except errors.TimedOut:
+            # The server goes on waiting after we gave up: the next visit looks before it asks again.
+            watch.keeper_in_doubt = True
+            raise
+        watch.keeper_in_doubt = False
+        self.read_rows += result.read_rows
+        return result
