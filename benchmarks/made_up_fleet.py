@@ -57,7 +57,8 @@ def _node(host: str, chance: random.Random) -> Iterator[Said]:
 
 def _tables(host: str, panel: str, metrics: tuple[Metric, ...], chance: random.Random) -> Said:
     wanted = [metric for metric in metrics if metric.labels == ("database", "table")]
-    samples, rows = [], []
+    samples: list[Sample] = []
+    rows: list[tuple[str | float, ...]] = []
     for number in range(TABLES):
         labels = (f"shop_{number % 17}", f"{_SUBJECTS[number % len(_SUBJECTS)]}_2026_{number:04}")
         values = [_value(chance) for _ in wanted]

@@ -6,7 +6,7 @@ import http.client
 import re
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ from clustersight.clickhouse.connection import (
 )
 from clustersight.clickhouse.errors import (
     ClickHouseError,
+    SettingRefused,
     TimedOut,
     TlsFailed,
     Unreachable,
@@ -37,6 +38,7 @@ from clustersight.clickhouse.errors import (
     tls_reason,
 )
 
+READONLY = 164
 _CODE = re.compile(r"[Cc]ode:?\s*(\d+)")
 
 
@@ -121,51 +123,50 @@ class HttpConnection:
 
 
 class _Sockets:
-    """The driver's connections, so that a deadline can cut them and none is left open by a failure."""
+    """The driver's sockets, so that a deadline can cut them and none is left open by a failure.
+
+    Not its connections: one that reads an answer without a length has given its socket away.
+    """
 
     def __init__(self) -> None:
         self.deadline = Deadline(0)
-        self._connections: list[Any] = []
+        self._open: list[socket.socket] = []
 
-    def add(self, connection: Any) -> None:
-        self._connections = [c for c in self._connections if c.sock is not None]
-        self._connections.append(connection)
+    def connect(self, connection: Any, connect: Callable[[], None]) -> None:
+        # A handshake cannot be cut: its socket is not known before it ends.
+        connection.timeout = min(CONNECT_TIMEOUT_SECONDS, self.deadline.seconds)
+        self._check()
+        connect()
+        self._open = [*(s for s in self._open if s.fileno() != -1), connection.sock]
+        self._check()
 
-    def cut(self) -> None:
-        for connection in list(self._connections):
-            sock = connection.sock
-            if sock is not None:
-                with suppress(OSError):  # it may have been closed a moment ago
-                    sock.shutdown(socket.SHUT_RDWR)
-
-    def check(self) -> None:
+    def _check(self) -> None:
         """The driver tries a broken connection once more: not after the deadline, which cuts only once."""
         if self.deadline.expired:
             self.cut()
             raise TimeoutError("timed out")
 
+    def cut(self) -> None:
+        for sock in self._open:
+            with suppress(OSError):  # it may have been closed a moment ago
+                sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
-        self._connections = []
+        for sock in self._open:
+            sock.close()
+        self._open = []
 
 
 def _tracking_pools(sockets: _Sockets) -> dict[str, Any]:
-    """Pool classes whose connections are in `sockets` as soon as they are open."""
+    """Pool classes whose sockets are in `sockets` as soon as they are open."""
 
     class Plain(urllib3.connection.HTTPConnection):
         def connect(self) -> None:
-            sockets.check()
-            sockets.add(self)
-            super().connect()
-            sockets.check()
+            sockets.connect(self, super().connect)
 
     class Tls(urllib3.connection.HTTPSConnection):
         def connect(self) -> None:
-            sockets.check()
-            sockets.add(self)
-            super().connect()
-            sockets.check()
+            sockets.connect(self, super().connect)
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = Plain
@@ -201,6 +202,9 @@ def _no_code(text: str, address: Address) -> ClickHouseError:
         return WrongProtocol(f"{where}: this is the native port; HTTP is 8123 (8443 with TLS)")
     if "BadStatusLine" in text or "IncompleteRead" in text or "Empty reply" in text:
         return WrongProtocol(f"{where}: what answers does not speak HTTP; is this the native port?")
+    if "unknown or readonly" in text:
+        # The driver read system.settings when it connected, and refuses in the server's name.
+        return SettingRefused(f"{where}: {brief(text)}", READONLY)
     if "SSL" in text:
         return TlsFailed(f"{where}: TLS failed: {tls_reason(text)}")
     if "unrecognized" in text.lower() or "not supported" in text.lower():

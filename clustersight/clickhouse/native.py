@@ -125,7 +125,7 @@ def translate(error: Exception, address: Address, deadline: Deadline, *, greeted
         return TlsFailed(f"{where}: TLS failed: {tls_reason(str(error))}")
     if isinstance(error, errors.UnexpectedPacketFromServerError):
         return _not_native(where)
-    if isinstance(error, EOFError):
+    if isinstance(error, EOFError) or (not greeted and "reset by peer" in str(error)):
         return Unreachable(f"{where}: the connection was closed before an answer;{_tls_hint(address)}")
     if isinstance(error, errors.ServerException):
         return from_server(error.code, error.message)

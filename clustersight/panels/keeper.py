@@ -21,15 +21,11 @@ from clustersight.clickhouse.errors import (
     Unsupported,
 )
 from clustersight.metrics import Metric, Sample, Unit
-from clustersight.panels import counters
+from clustersight.panels import counters, replication
 from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "keeper"
 
-SQL_REPLICAS = """
-SELECT toInt64(count()) AS replicas, toInt64(sum(is_session_expired)) AS expired
-FROM system.replicas ORDER BY replicas LIMIT 1
-"""
 # `default` is the main one; others are auxiliary and break single tables only.
 SQL_CONNECTION = """
 SELECT
@@ -88,7 +84,7 @@ SESSION_UPTIME = Metric(
 
 
 def probe(context: Context) -> Rows:
-    replicas = context.rows(SQL_REPLICAS, Replicas)[0]
+    replicas = _replicas(context)
     lost = _lost(context, replicas)
     if lost:
         return [Row(KeeperStatus.OFFLINE, last_error=lost)]
@@ -97,6 +93,12 @@ def probe(context: Context) -> Rows:
         configured = KeeperStatus.ONLINE if replicas.replicas else KeeperStatus.NOT_CONFIGURED
         return [Row(configured)]
     return [_asked(context, replicas)]
+
+
+def _replicas(context: Context) -> Replicas:
+    # The replication panel's own statement: asked once a visit, whoever of the two comes first.
+    found = context.rows(replication.SQL, replication.Replica)
+    return Replicas(len(found), sum(row.is_session_expired for row in found))
 
 
 def _lost(context: Context, replicas: Replicas) -> str:

@@ -254,7 +254,13 @@ def test_an_idle_connection_survives_a_restart(own_clickhouse18: Callable[..., C
         assert connection.query("SELECT 2", timeout_seconds=5, settings={}).rows == [(2,)]
 
 
-@WIRES
+@pytest.mark.parametrize(
+    "wire",
+    [
+        Wire.NATIVE,
+        pytest.param(Wire.HTTP, marks=pytest.mark.xfail(strict=True, reason="the driver gives hex: 61ff62")),
+    ],
+)
 def test_bytes_that_are_no_utf8(servers: Callable[[Wire], Address], wire: Wire) -> None:
     sql = "SELECT 'a' AS plain, unhex('61FF62') AS broken, 'ü' AS fine"
     with connected(servers(wire)) as connection:
@@ -296,13 +302,10 @@ def test_a_missing_grant(own_embedded: Callable[..., EmbeddedServer]) -> None:
     assert (type(error), error.code) == (errors.AccessDenied, 497)
 
 
-@WIRES
 def test_a_setting_under_readonly_1_is_refused(
-    replicas: list[ClickHouse18], own_embedded: Callable[..., EmbeddedServer], wire: Wire
+    replicas: list[ClickHouse18], own_embedded: Callable[..., EmbeddedServer]
 ) -> None:
-    where = readonly_1(replicas, own_embedded, wire)
-
-    error = failure(where, max_threads=1)
+    error = failure(readonly_1(replicas, own_embedded, Wire.HTTP), max_threads=1)
 
     assert (type(error), error.code) == (errors.SettingRefused, 164)
 

@@ -143,9 +143,7 @@ def test_a_server_that_reaches_no_other_counts_it(server: str, request: pytest.F
     assert values(run(address, PANEL))[DISTRIBUTED] == before + 1
 
 
-def test_a_part_that_cannot_be_fetched_is_an_error_and_a_lost_one_a_loss(
-    replicas: list[ClickHouse18],
-) -> None:
+def test_a_part_that_is_on_no_replica_any_more_is_lost(replicas: list[ClickHouse18]) -> None:
     address = native(replicas[1])
     with replicated_table(replicas) as table:
         before = values(run(address, PANEL))
@@ -156,6 +154,21 @@ def test_a_part_that_cannot_be_fetched_is_an_error_and_a_lost_one_a_loss(
         found = run_until(address, PANEL, lambda r: values(r)[DATA_LOSS] > before[DATA_LOSS], 60)
         replicas[0].execute(f"CREATE TABLE {table.database}.t (d Date) ENGINE = Memory")
     assert values(found)[DATA_LOSS] == before[DATA_LOSS] + 1
+
+
+def test_a_part_that_cannot_be_fetched_is_an_error(replicas: list[ClickHouse18]) -> None:
+    address = native(replicas[1])
+    with replicated_table(replicas) as table:
+        before = values(run(address, PANEL))
+        replicas[1].execute(f"SYSTEM STOP FETCHES {table.quoted}")
+        replicas[0].execute(f"INSERT INTO {table.quoted} SELECT toDate('2024-01-01'), 1")
+        replicas[0].kill()
+        try:
+            replicas[1].execute(f"SYSTEM START FETCHES {table.quoted}")
+            found = run_until(address, PANEL, lambda r: values(r)[FETCH] > before[FETCH])
+        finally:
+            replicas[0].start()
+    assert values(found)[FETCH] > before[FETCH]
 
 
 def test_an_uptime_of_0_is_no_value() -> None:
