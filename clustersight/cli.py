@@ -8,8 +8,11 @@ import sys
 import click
 
 from clustersight import __version__
+from clustersight.cluster_cli import cluster
 from clustersight.config_cli import KNOWN_PANELS, config
+from clustersight.demo_cli import demo
 from clustersight.panels import NAMES
+from clustersight.scrape_cli import scrape
 
 # Arguments of a process are its own: it parses them, and its --help teaches them.
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
@@ -35,4 +38,5 @@ def exporter(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "exporter", *arguments])  # noqa: S606
 
 
-main.add_command(config)
+for command in (demo, config, cluster, scrape):
+    main.add_command(command)

@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 
 # One query of one panel; a panel's own `timeout_sec` replaces it.
 QUERY_TIMEOUT_SECONDS = 5.0
-# A server that hangs is found by its first query; frozen ones must not hold workers for long.
-GREETING_TIMEOUT_SECONDS = 5.0
+# A server that hangs is found by its first query, and must not hold a worker for long; one that is
+# overloaded says so only after its queue_max_wait_ms, which is 5 s by default.
+GREETING_TIMEOUT_SECONDS = 7.0
 SQL_GREETING = "SELECT version(), uptime(), hostName(), toUnixTimestamp(now())"
 # A slower answer says more about the network than about the clock.
 SKEW_ROUND_TRIP_SECONDS = 1.0

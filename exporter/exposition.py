@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from prometheus_client.utils import floatToGoString
 
-from clustersight.metrics import Metric, Sample
+from clustersight.metrics import Kind, Metric, Sample
 
 # 0.0.4 is what every Prometheus reads.
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def escape(value: str) -> str:
@@ -23,6 +24,15 @@ def header(metric: Metric) -> bytes:
     """HELP and TYPE of a family."""
     text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
     return f"# HELP {metric.name} {text}\n# TYPE {metric.name} {metric.kind}\n".encode()
+
+
+def openmetrics_header(metric: Metric) -> bytes:
+    """The same as OpenMetrics: a counter's family lacks _total, and one without it is of unknown type."""
+    text = metric.help.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+    counted = metric.kind is Kind.COUNTER and metric.name.endswith("_total")
+    kind = metric.kind if counted or metric.kind is not Kind.COUNTER else "unknown"
+    name = metric.name.removesuffix("_total") if counted else metric.name
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
 
 
 def render(samples: Iterable[Sample], cluster: str, host: str) -> dict[Metric, list[str]]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from clustersight import __version__
+from exporter.page import Format
 
 
 class OwnMetrics(Collector):
@@ -44,8 +46,9 @@ class OwnMetrics(Collector):
         )
         yield from self._process.collect()
 
-    def text(self) -> bytes:
-        """In the text format."""
+    def render(self, page_format: Format) -> bytes:
+        """As the end of a page."""
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
-        return bytes(generate_latest(registry))
+        generate = generate_latest if page_format is Format.TEXT else openmetrics.generate_latest
+        return bytes(generate(registry))

@@ -6,11 +6,12 @@ import gzip
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from clustersight.caps import STICKY_SECONDS, Group, Key, choose, group, mark_sticky
 from clustersight.metrics import Metric, Sample
-from exporter.exposition import header, render
+from exporter.exposition import header, openmetrics_header, render
 
 # Level 1: a twelfth of the size for a tenth of the time of level 9 on this kind of text.
 GZIP_LEVEL = 1
@@ -46,13 +47,19 @@ class Piece:
         return len(self.always) + sum(len(g.samples) for g in self.kept)
 
 
+class Format(StrEnum):
+    """The two forms in which a page is asked for; Prometheus asks for OpenMetrics first."""
+
+    TEXT = "text"
+    OPENMETRICS = "openmetrics"
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One finished page, in the two forms in which it is asked for."""
+    """One finished page in one format."""
 
     text: bytes = b""
     gzipped: bytes = b""
-    number: int = 0
     built_at: float = float("-inf")
 
 
@@ -64,7 +71,7 @@ class Page:
         monotonic: Callable[[], float],
         max_rows_per_panel: int = 500,
         max_series: int = 100_000,
-        extra: Callable[[], bytes] = bytes,
+        extra: Callable[[Format], bytes] = lambda _: b"",
     ) -> None:
         self.max_rows_per_panel = max_rows_per_panel
         self.max_series = max_series
@@ -75,8 +82,8 @@ class Page:
         self._lock = threading.Lock()
         self._building = threading.Lock()
         self._dirty = True
-        self._asked_at = monotonic()
-        self._built = Built()
+        self._asked_at: dict[Format, float] = {}
+        self._built: dict[Format, Built] = {}
 
     def put(self, key: PieceKey, samples: Iterable[Sample]) -> int:
         """Replace a piece; returns how many of its series do not fit into max_rows_per_panel."""
@@ -131,35 +138,43 @@ class Page:
         with self._lock:
             return sum(piece.series for piece in self._pieces.values())
 
-    def latest(self) -> Built:
+    def latest(self, page_format: Format = Format.TEXT) -> Built:
         """What a scrape gets: the last page, which is put together here only after an idle time."""
-        now = self._monotonic()
-        idle = now - self._asked_at > IDLE_SECONDS
-        self._asked_at = now
-        if idle or not self._built.number:
+        awake = self._is_wanted(page_format)
+        self._asked_at[page_format] = self._monotonic()
+        if not awake:
             self.build()
-        return self._built
+        return self._built[page_format]
+
+    def _is_wanted(self, page_format: Format) -> bool:
+        asked = self._asked_at.get(page_format)
+        return asked is not None and self._monotonic() - asked < IDLE_SECONDS and page_format in self._built
 
     def tick(self) -> None:
         """Put the page together if anything changed, a second has gone by, and somebody asks for it."""
-        now = self._monotonic()
-        if (
-            self._dirty
-            and now - self._built.built_at >= REBUILD_SECONDS
-            and now - self._asked_at < IDLE_SECONDS
-        ):
+        last = max((built.built_at for built in self._built.values()), default=float("-inf"))
+        if self._dirty and self._monotonic() - last >= REBUILD_SECONDS and any(map(self._is_wanted, Format)):
             self.build()
 
     def build(self) -> None:
-        """Put the page together now."""
+        """Put the page together now, in the formats that somebody asks for."""
         with self._building:
             with self._lock:
                 self._dirty = False
                 self._fit()
                 families = _by_family(self._pieces)
-            text = b"".join(families) + self._extra()
-            now = self._monotonic()
-            self._built = Built(text, gzip.compress(text, GZIP_LEVEL, mtime=0), self._built.number + 1, now)
+            for page_format in Format:
+                asked = self._asked_at.get(page_format)
+                if asked is None or self._monotonic() - asked >= IDLE_SECONDS:
+                    self._built.pop(page_format, None)  # megabytes that nobody reads
+                else:
+                    self._built[page_format] = self._finish(families, page_format)
+
+    def _finish(self, families: Mapping[Metric, list[bytes]], page_format: Format) -> Built:
+        head = header if page_format is Format.TEXT else openmetrics_header
+        parts = [part for metric, lines in families.items() for part in (head(metric), *lines)]
+        text = b"".join(parts) + self._extra(page_format)
+        return Built(text, gzip.compress(text, GZIP_LEVEL, mtime=0), self._monotonic())
 
     def _fit(self) -> None:
         """Keep the whole page within max_series: the worst of all nodes and panels stay."""
@@ -185,15 +200,8 @@ class Page:
                 for key, piece in self._pieces.items()
                 if key.cluster == cluster and panel in (None, key.panel)
             }
-            return b"".join(_by_family(pieces))
-
-    def samples(self) -> list[tuple[PieceKey, list[Sample]]]:
-        """Everything that is on the page, for renderers of other formats."""
-        with self._lock:
-            return [
-                (key, piece.always + [s for g in piece.kept for s in g.samples])
-                for key, piece in self._pieces.items()
-            ]
+            families = _by_family(pieces)
+        return b"".join(part for metric, lines in families.items() for part in (header(metric), *lines))
 
 
 def _within(room: int, fitting: Mapping[PieceKey, list[Group]]) -> dict[PieceKey, list[Group]]:
@@ -219,9 +227,11 @@ def _render(key: PieceKey, piece: Piece) -> None:
     }
 
 
-def _by_family(pieces: Mapping[PieceKey, Piece]) -> list[bytes]:
-    families: dict[str, list[bytes]] = {}
+def _by_family(pieces: Mapping[PieceKey, Piece]) -> dict[Metric, list[bytes]]:
+    """Lines by family, in the order of the names; families of one name (with other labels) are one."""
+    first: dict[str, Metric] = {}
+    families: dict[Metric, list[bytes]] = {}
     for piece in pieces.values():
         for metric, text in piece.lines.items():
-            families.setdefault(metric.name, [header(metric)]).append(text)
-    return [part for name in sorted(families) for part in families[name]]
+            families.setdefault(first.setdefault(metric.name, metric), []).append(text)
+    return {metric: families[metric] for metric in sorted(families, key=lambda m: m.name)}

@@ -20,10 +20,10 @@ from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
 from clustersight.settings import Settings
 from clustersight.web_config import WebConfig
-from exporter import landing, openmetrics
+from exporter import landing
 from exporter.collecting import Collecting
 from exporter.own import OwnMetrics
-from exporter.page import Page
+from exporter.page import Format, Page
 from exporter.routes import HTML, POLICY, Reply, Request, application, metrics_reply, text
 from exporter.serving import Authorized, Server, guarded
 from exporter.ticker import Ticker
@@ -59,22 +59,21 @@ class Exporter:
         self._panels = panels
         self._configuration = load()
         settings = self._configuration.settings
-        self.page = Page(clock.monotonic, extra=self._own_text)
+        self.page = Page(clock.monotonic, extra=self._own)
         self.collecting = Collecting(settings, self._chosen(settings), self.page, clock)
         self.own = OwnMetrics(lambda: self.collecting.visits, lambda: self.page.series)
         self.own.reloaded_at = clock.wall()
         self.ticker = Ticker(self._tick, clock)
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
-        self._openmetrics = (0, b"")
         self._was_ready = False
         self._apply(self._configuration)
 
     def _chosen(self, settings: Settings) -> tuple[Panel, ...]:
         return (*self._panels, builtin.PANEL) if settings.exporter.builtin_names else self._panels
 
-    def _own_text(self) -> bytes:
-        return self.own.text()
+    def _own(self, page_format: Format) -> bytes:
+        return self.own.render(page_format)
 
     def _apply(self, configuration: Configuration) -> None:
         settings = configuration.settings
@@ -146,15 +145,9 @@ class Exporter:
     def _metrics(self, request: Request) -> Reply:
         if "cluster" in request.query or "panel" in request.query:
             return self._selection(request)
-        built = self.page.latest()
-        if request.wants_openmetrics:
-            return metrics_reply(self._as_openmetrics(built.number), None, openmetrics=True)
-        return metrics_reply(built.text, built.gzipped if request.accepts_gzip else None)
-
-    def _as_openmetrics(self, number: int) -> bytes:
-        if self._openmetrics[0] != number:
-            self._openmetrics = (number, openmetrics.render(self.page.samples(), self.own))
-        return self._openmetrics[1]
+        page_format = Format.OPENMETRICS if request.wants_openmetrics else Format.TEXT
+        built = self.page.latest(page_format)
+        return metrics_reply(built.text, built.gzipped if request.accepts_gzip else None, page_format)
 
     def _selection(self, request: Request) -> Reply:
         cluster, panel = request.one("cluster"), request.one("panel")
@@ -163,7 +156,7 @@ class Exporter:
             return text(f"no cluster {cluster!r}; there are: {', '.join(clusters)}", "404 Not Found")
         if panel is not None and panel not in names:
             return text(f"no panel {panel!r}; there are: {', '.join(names)}", "404 Not Found")
-        return metrics_reply(self.page.select(cluster, panel), None)
+        return metrics_reply(self.page.select(cluster, panel))
 
     def _healthy(self, _: Request) -> Reply:
         silent = self._clock.monotonic() - self.ticker.last_tick

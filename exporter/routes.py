@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from exporter.exposition import TEXT_TYPE
-from exporter.openmetrics import OPENMETRICS_TYPE
+from exporter.exposition import OPENMETRICS_TYPE, TEXT_TYPE
+from exporter.page import Format
 
 PLAIN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -90,10 +90,10 @@ def _takes_gzip(encodings: str) -> bool:
     return False
 
 
-def metrics_reply(body: bytes, gzipped: bytes | None, *, openmetrics: bool = False) -> Reply:
+def metrics_reply(body: bytes, gzipped: bytes | None = None, page_format: Format = Format.TEXT) -> Reply:
     """A page of metrics; gzip where the scraper takes it."""
-    kind = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
+    kind = TEXT_TYPE if page_format is Format.TEXT else OPENMETRICS_TYPE
     vary = ("Vary", "Accept, Accept-Encoding")
-    if gzipped is not None:
-        return Reply(gzipped, content_type=kind, headers=(("Content-Encoding", "gzip"), vary))
-    return Reply(body, content_type=kind, headers=(vary,))
+    if gzipped is None:
+        return Reply(body, content_type=kind, headers=(vary,))
+    return Reply(gzipped, content_type=kind, headers=(("Content-Encoding", "gzip"), vary))

@@ -202,7 +202,7 @@ def _no_code(text: str, address: Address) -> ClickHouseError:
         return WrongProtocol(f"{where}: this is the native port; HTTP is 8123 (8443 with TLS)")
     if "BadStatusLine" in text or "IncompleteRead" in text or "Empty reply" in text:
         return WrongProtocol(f"{where}: what answers does not speak HTTP; is this the native port?")
-    if "unknown or readonly" in text:
+    if re.search(r"Setting \w+ is (unknown|readonly)", text):
         # The driver read system.settings when it connected, and refuses in the server's name.
         return SettingRefused(f"{where}: {brief(text)}", READONLY)
     if "SSL" in text:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import socket
 
 HOST = "127.0.0.1"
-# How long queries that were asked to end may take to do so before the process ends without them.
+# How long queries that were asked to end, and the engine itself, may take before the process ends without.
+CLOSE_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -89,7 +90,10 @@ def stop(server: Server) -> int:
     server.shutdown()
     server.server_close()
     if server.drain(DRAIN_SECONDS):
-        server.engine.close()
+        # With a replicated table that lost its Keeper, closing can take for ever.
+        closing = threading.Thread(target=server.engine.close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
     # The engine's threads outlive the interpreter and can keep it from ending.
     sys.stdout.flush()
     os._exit(0)

@@ -21,7 +21,7 @@ from clustersight.clickhouse.errors import (
     Unsupported,
 )
 from clustersight.metrics import Metric, Sample, Unit
-from clustersight.panels import counters, replication
+from clustersight.panels import counters, replicas
 from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "keeper"
@@ -84,32 +84,32 @@ SESSION_UPTIME = Metric(
 
 
 def probe(context: Context) -> Rows:
-    replicas = _replicas(context)
-    lost = _lost(context, replicas)
+    held = _replicas(context)
+    lost = _lost(context, held)
     if lost:
         return [Row(KeeperStatus.OFFLINE, last_error=lost)]
     if not context.has("zookeeper") and not context.has("zookeeper_connection"):
         # The tables exist only where Keeper is configured; the embedded engine has replicas without them.
-        configured = KeeperStatus.ONLINE if replicas.replicas else KeeperStatus.NOT_CONFIGURED
+        configured = KeeperStatus.ONLINE if held.replicas else KeeperStatus.NOT_CONFIGURED
         return [Row(configured)]
-    return [_asked(context, replicas)]
+    return [_asked(context, held)]
 
 
 def _replicas(context: Context) -> Replicas:
-    # The replication panel's own statement: asked once a visit, whoever of the two comes first.
-    found = context.rows(replication.SQL, replication.Replica)
+    # The replication panels' own statement: asked once a visit, whoever of the two comes first.
+    found = replicas.read(context)
     return Replicas(len(found), sum(row.is_session_expired for row in found))
 
 
-def _lost(context: Context, replicas: Replicas) -> str:
+def _lost(context: Context, held: Replicas) -> str:
     """Why the session is known to be lost without a question to Keeper; empty where it is not."""
-    if replicas.expired:
-        return f"the session is expired for {replicas.expired} of {replicas.replicas} replicas"
+    if held.expired:
+        return f"the session is expired for {held.expired} of {held.replicas} replicas"
     since = counters.read(context).metric("ZooKeeperConnectionLossStartedTimestampSeconds")
     return "the connection to Keeper is lost" if since else ""
 
 
-def _asked(context: Context, replicas: Replicas) -> Row:
+def _asked(context: Context, held: Replicas) -> Row:
     try:
         if context.has("zookeeper_connection"):
             return _connected(context.keeper_query(SQL_CONNECTION))
@@ -117,7 +117,7 @@ def _asked(context: Context, replicas: Replicas) -> Row:
     except Unsupported:
         return Row(KeeperStatus.NOT_CONFIGURED)
     except AccessDenied:
-        if replicas.replicas:  # they have their session: that is an answer
+        if held.replicas:  # they have their session: that is an answer
             return Row(KeeperStatus.ONLINE)
         raise
     except (QueryFailed, TimedOut) as error:

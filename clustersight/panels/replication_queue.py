@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.metrics import Metric, Sample, Unit
+from clustersight.panels import replicas
 from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "replication-queue"
@@ -122,8 +124,15 @@ MAX_OLDEST = Metric(
 
 
 def read(context: Context) -> list[Row]:
-    """One query a visit, also when the replication panel asks too."""
-    return context.rows(SQL, Row, **STUCK)
+    """One query a visit, also when the replication panel asks too; none where there is no replica."""
+    return context.rows(SQL, Row, **STUCK) if _may_have_tasks(context) else []
+
+
+def _may_have_tasks(context: Context) -> bool:
+    try:
+        return not context.has("replicas") or bool(replicas.read(context))
+    except ClickHouseError:
+        return True  # the other table may be readable all the same
 
 
 def samples(rows: Rows) -> Iterator[Sample]:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from clustersight.metrics import Kind, Metric, Sample
-from exporter.page import IDLE_SECONDS, Page, PieceKey
+from exporter.page import IDLE_SECONDS, Format, Page, PieceKey
 
 LAG = Metric("lag_seconds", "Lag.", ("database", "table"), alarming=300.0)
 TOTAL = Metric("tables", "Tables.")
@@ -55,7 +57,7 @@ def test_a_family_of_two_nodes_has_one_header(hand: Hand) -> None:
 
 
 def test_the_gzipped_page_is_the_page(hand: Hand) -> None:
-    page = Page(hand, extra=lambda: b"own 1\n")
+    page = Page(hand, extra=lambda _: b"own 1\n")
     page.put(key(), lags(3))
     page.build()
 
@@ -74,17 +76,17 @@ def test_a_new_piece_replaces_the_old_one(hand: Hand) -> None:
 def test_a_page_is_put_together_at_most_once_a_second(hand: Hand) -> None:
     page = Page(hand)
     page.put(key(), lags(1))
-    first = page.latest().number
+    first = page.latest()
     page.put(key(), lags(2))
 
     page.tick()
     hand.now += 0.5
     page.tick()
-    assert page.latest().number == first
+    assert page.latest() is first
 
     hand.now += 0.6
     page.tick()
-    assert page.latest().number == first + 1
+    assert page.latest() is not first
 
 
 def test_a_scrape_alone_puts_nothing_together(hand: Hand) -> None:
@@ -100,13 +102,39 @@ def test_a_scrape_alone_puts_nothing_together(hand: Hand) -> None:
 
 def test_nobody_scrapes_so_nothing_is_put_together_until_somebody_does(hand: Hand) -> None:
     page = Page(hand)
-    first = page.latest().number
+    page.latest()
     hand.now += IDLE_SECONDS + 1
     page.put(key(), lags(1))
     page.tick()
+    built_at = page.latest().built_at
 
-    assert page.latest().number == first + 1
+    assert built_at == hand.now
     assert b"lag_seconds" in page.latest().text
+
+
+def test_both_formats_say_the_same(hand: Hand) -> None:
+    page = Page(hand, extra=lambda f: b"# EOF\n" if f is Format.OPENMETRICS else b"")
+    page.put(key("h1"), [*lags(3, worst=7.5), Sample(ERRORS, ('quote " and \\ and \n',), 4.0)])
+    page.put(key("h2"), lags(2))
+
+    text = text_string_to_metric_families(page.latest().text.decode())
+    openmetrics = openmetrics_families(page.latest(Format.OPENMETRICS).text.decode())
+
+    def said(families: Iterable) -> set:
+        return {(s.name, tuple(sorted(s.labels.items())), s.value) for f in families for s in f.samples}
+
+    assert said(openmetrics) == said(text)
+
+
+def test_a_format_that_nobody_asks_for_is_not_put_together(hand: Hand) -> None:
+    made: list[Format] = []
+    page = Page(hand, extra=lambda f: made.append(f) or b"")
+    page.latest(Format.OPENMETRICS)
+    page.put(key(), lags(1))
+    hand.now += 2
+    page.tick()
+
+    assert made == [Format.OPENMETRICS, Format.OPENMETRICS]
 
 
 def test_rows_beyond_the_cap_are_cut_and_counted(hand: Hand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from clustersight.collect import collect
 from clustersight.collection import PanelRun, Plan, Watch
 from clustersight.panels.keeper import PANEL, SQL_CONNECTION, KeeperStatus
 from clustersight.panels.panel import Context, Status
+from clustersight.panels.replicas import Replica
 from clustersight.panels.server import PANEL as SERVER
 from tests.panels.replicated import native, replicated_table
 from tests.panels.visiting import CLOCK, run, run_until, values, watching
@@ -145,12 +147,18 @@ def on_new_server(answer: Result | ClickHouseError, replicas: int = 0) -> Contex
 
     def query(sql: str, **_values: Any) -> Result:
         if "system.replicas" in sql:
-            return Result(("replicas", "expired"), [(replicas, 0)])
+            return replicas_without_fault(replicas)
         return Result(("source", "name", "value"), [])
 
     columns = {"zookeeper_connection": frozenset({"host"}), "zookeeper": frozenset({"name"})}
     able = Capabilities("26.9.2.1", "h", 1, 0, True, columns)
     return Context(query, keeper_query, able, "default", 0.0)
+
+
+def replicas_without_fault(count: int) -> Result:
+    names = tuple(field.name for field in dataclasses.fields(Replica))
+    row = tuple("" if field.type == "str" else 0 for field in dataclasses.fields(Replica))
+    return Result(names, [row] * count)
 
 
 def connection(*rows: tuple[Any, ...]) -> Result:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.panels import replication, replication_queue
+from clustersight.panels import replication_queue
 from clustersight.panels.panel import Status
-from clustersight.panels.replication import PANEL, Replica, ReplicaStatus, Row, is_expected
+from clustersight.panels.replicas import SQL, Replica
+from clustersight.panels.replication import PANEL, ReplicaStatus, Row, is_expected
 from tests.panels.replicated import BAD_NAME, native, replicated_table
 from tests.panels.visiting import run, run_until, values, visit
 
@@ -141,9 +142,15 @@ def test_an_unknown_queue_is_no_lag_of_fifty_years(own_zookeeper: Any, own_embed
 
 
 def test_both_panels_of_a_visit_ask_for_the_queue_once(replicas: list) -> None:
-    both = visit(native(replicas[0]), PANEL, replication_queue.PANEL)
+    with replicated_table(replicas):
+        both = visit(native(replicas[0]), PANEL, replication_queue.PANEL)
     assert [one.status for one in both.runs] == [Status.OK, Status.OK]
     assert [one.queries for one in both.runs] == [2, 0]
+
+
+def test_where_nothing_is_replicated_the_queue_is_not_asked(embedded: Any) -> None:
+    visited = visit(Address("127.0.0.1", embedded.port, Wire.HTTP), PANEL, replication_queue.PANEL)
+    assert [one.queries for one in visited.runs] == [1, 0]
 
 
 def test_a_node_without_replicated_tables_says_so(embedded: Any) -> None:
@@ -161,7 +168,7 @@ def test_a_node_without_replicated_tables_says_so(embedded: Any) -> None:
     ],
 )  # fmt: skip
 def test_no_column_is_read_that_asks_keeper(column: str) -> None:
-    assert column not in replication.SQL
+    assert column not in SQL
 
 
 @pytest.mark.parametrize(
