@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.cluster_settings import ClusterSettings
+from clustersight.settings.cluster import ClusterSettings
 
 
 def address_of(cluster: ClusterSettings) -> Address:

@@ -53,8 +53,12 @@ def _metric_table(metrics: Iterable[Metric]) -> str:
 def _metric_rows(metrics: Iterable[Metric]) -> Iterator[str]:
     for m in metrics:
         labels = ", ".join(f"`{label}`" for label in m.labels) + (" *cluster only*" if m.cluster_only else "")
-        key = f"`{m.key}`" if m.key else "-"
+        key = ", ".join(f"`{key}`" for key in _keys(m)) or "-"
         yield f"| `{m.name}` | {m.kind} | {labels or '-'} | {key} | {m.unit or '-'} | {_cell(m.help)} |\n"
+
+
+def _keys(metric: Metric) -> tuple[str, ...]:
+    return ((metric.key,) if metric.key else ()) + tuple(key for _, key in metric.keys)
 
 
 def _rate_rows(rates: Iterable[Rate]) -> Iterator[str]:

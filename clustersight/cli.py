@@ -8,11 +8,11 @@ import sys
 import click
 
 from clustersight import __version__
-from clustersight.cluster_cli import cluster
-from clustersight.config_cli import KNOWN_PANELS, config
-from clustersight.demo_cli import demo
+from clustersight.commands.cluster import cluster
+from clustersight.commands.config import KNOWN_PANELS, config
+from clustersight.commands.demo import demo
+from clustersight.commands.scrape import scrape
 from clustersight.panels import NAMES
-from clustersight.scrape_cli import scrape
 
 # Arguments of a process are its own: it parses them, and its --help teaches them.
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}

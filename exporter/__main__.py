@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
-from clustersight import config_file, logs, web_config
-from clustersight.listen import parse_listen
+from clustersight import logs
 from clustersight.panels import NAMES
 from clustersight.problem import SettingsError
+from clustersight.settings import file as config_file
+from clustersight.settings import web_config
+from clustersight.settings.listen import parse_listen
 from exporter.process import Configuration, run
 
 log = logging.getLogger("exporter")

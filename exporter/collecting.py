@@ -14,7 +14,7 @@ from clustersight.logs import event
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Panel, Scope, Status, Tier
 from clustersight.self_metrics import REFUSED_HOSTS, VERSION_MISMATCH, node_samples, panel_samples
-from clustersight.settings import Settings
+from clustersight.settings.model import Settings
 from exporter.fleet import Fleet, Target
 from exporter.page import Page, PieceKey
 from exporter.timetable import tier2_due

@@ -11,7 +11,7 @@ from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology, alone
 from clustersight.collection import Collection, PanelRun, Watch
 from clustersight.logs import event
-from clustersight.settings import ClusterSettings
+from clustersight.settings.model import ClusterSettings
 from exporter.timetable import next_due, phase
 
 log = logging.getLogger(__name__)

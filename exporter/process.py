@@ -18,8 +18,8 @@ from clustersight.logs import event
 from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
-from clustersight.settings import Settings
-from clustersight.web_config import WebConfig
+from clustersight.settings.model import Settings
+from clustersight.settings.web_config import WebConfig
 from exporter import landing
 from exporter.collecting import Collecting
 from exporter.own import OwnMetrics

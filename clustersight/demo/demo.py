@@ -19,7 +19,7 @@ import yaml
 from clustersight.demo.child import STOP_SECONDS, Child, DemoError, Stopped, wait_for
 from clustersight.demo.progress import Progress
 from clustersight.demo.workload import StepError, Workload
-from clustersight.listen import Listen
+from clustersight.settings.listen import Listen
 
 # Not ClickHouse's own `default`, as which the workload runs: a panel leaves its own user's queries out.
 USERNAME = "clustersight"

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from clustersight.cluster_cli import cluster
-from clustersight.scrape_cli import scrape
+from clustersight.commands.cluster import cluster
+from clustersight.commands.scrape import scrape
 from tests.servers.clickhouse18 import ClickHouse18
 from tests.servers.process import wait_until
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from clustersight.clickhouse import grants
 from clustersight.clickhouse.capabilities import Capabilities
-from clustersight.cluster_cli import cluster
+from clustersight.commands.cluster import cluster
 from clustersight.panels import ALL
 from tests.cluster.conftest import http, native
 from tests.servers.clickhouse18 import ClickHouse18

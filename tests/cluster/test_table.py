@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustersight.errands import run_all
+from clustersight.commands.errands import run_all
 from clustersight.table import table, visible
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from clustersight.cluster_cli import cluster
+from clustersight.commands.cluster import cluster
 from clustersight.panels import NAMES
 from tests.cluster.conftest import Run, http, native
 from tests.servers.certificates import Certificates

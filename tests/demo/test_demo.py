@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from clustersight.commands.demo import demo
 from clustersight.demo.child import environment
 from clustersight.demo.demo import Options
 from clustersight.demo.once import once
 from clustersight.demo.progress import Progress
-from clustersight.demo_cli import demo
-from clustersight.listen import parse_listen
 from clustersight.panels import ALL
+from clustersight.settings.listen import parse_listen
 from tests.servers.process import wait_until
 from tests.servers.zookeeper import ZooKeeper
 
-COMMAND = (sys.executable, "-m", "clustersight.demo_cli")
+COMMAND = (sys.executable, "-m", "clustersight.commands.demo")
 FREE_PORT = "127.0.0.1:0"
 # What the issue promises, after installation.
 ONCE_SECONDS = 120

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from clustersight.config_file import load
 from clustersight.problem import SettingsError
+from clustersight.settings.file import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from clustersight.config_cli import KNOWN_PANELS, config
+from clustersight.commands.config import KNOWN_PANELS, config
 
 TEXT = """
 clusters: [{name: a, host: h, port: 8443, password: hunter2}]

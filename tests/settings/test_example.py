@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from clustersight.config_file import load
-from clustersight.settings import ChannelSettings, ClusterSettings, Settings
+from clustersight.settings.file import load
+from clustersight.settings.model import ChannelSettings, ClusterSettings, Settings
 from clustersight.yaml_tree import read_tree
 
 EXAMPLE = Path(str(files("config") / "clustersight.yaml"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustersight.listen import Listen, open_listener, parse_listen
+from clustersight.settings.listen import Listen, open_listener, parse_listen
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, event, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from clustersight.config_file import load, state_folder
 from clustersight.duration import format_duration, parse_duration
-from clustersight.expansion import expand
 from clustersight.problem import SettingsError
-from clustersight.settings import ClusterSettings, Protocol, Settings
+from clustersight.settings.expansion import expand
+from clustersight.settings.file import load, state_folder
+from clustersight.settings.model import ClusterSettings, Protocol, Settings
 
 CLUSTER = "clusters:\n  - name: a\n    host: h\n    port: 8123\n"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clustersight.config_file import load
 from clustersight.problem import SettingsError
+from clustersight.settings.file import load
 
 CLUSTER = "clusters:\n  - name: a\n    host: h\n    port: 8123\n"
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import bcrypt
 import pytest
 
-from clustersight import web_config, web_users
 from clustersight.problem import SettingsError
+from clustersight.settings import web_config, web_users
 from tests.settings.conftest import certificate
 
 # Cost 4, the least, keeps the tests quick.

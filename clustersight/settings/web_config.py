@@ -14,10 +14,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from clustersight.model_problem import Locator, problems_of
 from clustersight.problem import Problem, SettingsError
-from clustersight.setting_types import ExistingFile, Section, Surroundings, fault
-from clustersight.web_users import WebUsers
+from clustersight.settings.fields import ExistingFile, Section, Surroundings, fault
+from clustersight.settings.model_problem import Locator, problems_of
+from clustersight.settings.web_users import WebUsers
 from clustersight.yaml_file import faults_of, named, read_mapping
 
 # 04 to 31 is bcrypt's range; from 2^17 rounds on, one login costs seconds.

@@ -11,18 +11,18 @@ from typing import NoReturn
 
 import click
 
-from clustersight import config_cli
 from clustersight.addresses import address_of
 from clustersight.clickhouse import topology
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology
-from clustersight.cluster_settings import ClusterSettings
 from clustersight.collection import Plan, Watch
-from clustersight.config_file import Loaded, load
+from clustersight.commands import config as config_cli
+from clustersight.table import visible
 from clustersight.panels.panel import Panel, Scope
 from clustersight.problem import SettingsError, unknown
-from clustersight.settings import Settings
-from clustersight.table import visible
+from clustersight.settings.cluster import ClusterSettings
+from clustersight.settings.file import Loaded, load
+from clustersight.settings.model import Settings
 
 # A wrong call, as click's own; 1 is what a command finds out about a cluster.
 EXIT_USAGE = 2

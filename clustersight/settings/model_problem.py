@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clustersight.problem import Problem, unknown
-from clustersight.setting_path import allowed_at
+from clustersight.settings.path import allowed_at
 from clustersight.yaml_file import named
 
 if TYPE_CHECKING:

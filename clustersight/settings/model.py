@@ -1,6 +1,6 @@
 """Every setting, its default and its bounds; the keys are those of the configuration file.
 
-`clustersight.config_file.load` makes a Settings from a file and the environment.
+`clustersight.settings.file.load` makes a Settings from a file and the environment.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from clustersight.cluster_settings import ClusterSettings, PanelSettings, Protocol
-from clustersight.health_settings import HealthSettings, WeightSettings
-from clustersight.notify_settings import ChannelKind, ChannelMatch, ChannelSettings, NotifySettings, Severity
-from clustersight.process_settings import AlerterSettings, ApiSettings, ExporterSettings, ProcessSettings
-from clustersight.setting_types import (
+from clustersight.settings.cluster import ClusterSettings, PanelSettings, Protocol
+from clustersight.settings.fields import (
     Duration,
     ExistingFile,
     OptionalPath,
@@ -33,6 +30,9 @@ from clustersight.setting_types import (
     between,
     fault,
 )
+from clustersight.settings.health import HealthSettings, WeightSettings
+from clustersight.settings.notify import ChannelKind, ChannelMatch, ChannelSettings, NotifySettings, Severity
+from clustersight.settings.process import AlerterSettings, ApiSettings, ExporterSettings, ProcessSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import model_validator
 
-from clustersight.listen import Listen, open_listener
-from clustersight.setting_types import (
+from clustersight.settings.fields import (
     ExistingFile,
     ListenAddress,
     Secret,
@@ -17,6 +16,7 @@ from clustersight.setting_types import (
     between,
     fault,
 )
+from clustersight.settings.listen import Listen, open_listener
 
 
 class ProcessSettings(Section):

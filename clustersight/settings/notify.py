@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from clustersight.setting_types import Duration, ExistingFile, Section, WebSecret, fault
+from clustersight.settings.fields import Duration, ExistingFile, Section, WebSecret, fault
 
 
 class ChannelKind(StrEnum):

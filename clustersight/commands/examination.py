@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from clustersight.addresses import address_of
-from clustersight.chosen_cluster import QUERY_SECONDS, Chosen
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Address
 from clustersight.clickhouse.errors import AccessDenied, ClickHouseError, Unsupported
@@ -25,7 +24,8 @@ from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology, alone
 from clustersight.collect import collect
 from clustersight.collection import Clock, PanelRun, Watch
-from clustersight.errands import run_all
+from clustersight.commands.chosen_cluster import QUERY_SECONDS, Chosen
+from clustersight.commands.errands import run_all
 from clustersight.panels.panel import Panel, Status
 
 # All nodes side by side; each has QUERY_SECONDS, in as many turns as there are more than 16.

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from clustersight.setting_types import Section, between, fault
+from clustersight.settings.fields import Section, between, fault
 
 Weight = Annotated[float, between(0, 100)]
 

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from clustersight import web_config
-from clustersight.environment import Override, apply_environment
-from clustersight.expansion import expand
-from clustersight.model_problem import Locator, problems_of
 from clustersight.problem import Problem, SettingsError
-from clustersight.setting_path import secrets_in
-from clustersight.setting_types import Surroundings
-from clustersight.settings import Settings
+from clustersight.settings import web_config
+from clustersight.settings.environment import Override, apply_environment
+from clustersight.settings.expansion import expand
+from clustersight.settings.fields import Surroundings
+from clustersight.settings.model import Settings
+from clustersight.settings.model_problem import Locator, problems_of
+from clustersight.settings.path import secrets_in
 from clustersight.yaml_file import faults_of, named, read_mapping
 from clustersight.yaml_tree import Tree
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from clustersight.chosen_cluster import CONFIG, QUERY_SECONDS, Chosen, choose, refuse
 from clustersight.clickhouse import grants as sql
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.clickhouse.remedies import remedy
 from clustersight.collection import Clock
-from clustersight.examination import examine
-from clustersight.examination_report import document, failure, text
-from clustersight.panels import ALL
+from clustersight.commands.chosen_cluster import CONFIG, QUERY_SECONDS, Chosen, choose, refuse
+from clustersight.commands.examination import examine
+from clustersight.commands.examination_report import document, failure, text
 from clustersight.table import visible
+from clustersight.panels import ALL
 
 CLOCK = Clock(time.time, time.monotonic)
 USER = "clustersight_ro"

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from clustersight.duration import format_duration, parse_duration
-from clustersight.listen import Listen, parse_listen
+from clustersight.settings.listen import Listen, parse_listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from clustersight.problem import unknown
-from clustersight.setting_types import ExistingFile, Secret, Section, between, fault, surroundings
+from clustersight.settings.fields import ExistingFile, Secret, Section, between, fault, surroundings
 
 # The ports that ClickHouse documents; on others the protocol cannot be known.
 _HTTP_PORTS = frozenset({8123, 8443, 443})

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from clustersight.config_file import Loaded, load
 from clustersight.problem import SettingsError
-from clustersight.setting_path import secrets_in
+from clustersight.settings.file import Loaded, load
+from clustersight.settings.path import secrets_in
 from clustersight.yaml_file import dotted
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from clustersight.problem import Problem, unknown
-from clustersight.setting_path import allowed_at, annotation_at, holds
-from clustersight.settings import Settings
+from clustersight.settings.model import Settings
+from clustersight.settings.path import allowed_at, annotation_at, holds
 from clustersight.yaml_file import named
 from clustersight.yaml_tree import read_tree
 
