@@ -17,12 +17,12 @@ from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node, Topology
 from clustersight.collection import Plan, Watch
 from clustersight.commands import config as config_cli
-from clustersight.table import visible
 from clustersight.panels.panel import Panel, Scope
 from clustersight.problem import SettingsError, unknown
 from clustersight.settings.cluster import ClusterSettings
 from clustersight.settings.file import Loaded, load
 from clustersight.settings.model import Settings
+from clustersight.table import visible
 
 # A wrong call, as click's own; 1 is what a command finds out about a cluster.
 EXIT_USAGE = 2

@@ -17,8 +17,8 @@ from clustersight.collection import Clock
 from clustersight.commands.chosen_cluster import CONFIG, QUERY_SECONDS, Chosen, choose, refuse
 from clustersight.commands.examination import examine
 from clustersight.commands.examination_report import document, failure, text
-from clustersight.table import visible
 from clustersight.panels import ALL
+from clustersight.table import visible
 
 CLOCK = Clock(time.time, time.monotonic)
 USER = "clustersight_ro"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from clustersight.table import table
 from clustersight.demo.child import DemoError
 from clustersight.demo.demo import Demo, Options, run
 from clustersight.demo.faults import faults
 from clustersight.demo.once import once as check_once
 from clustersight.demo.progress import Progress
 from clustersight.settings.listen import Listen, parse_listen
+from clustersight.table import table
 
 DEFAULT_LISTEN = "127.0.0.1:9116"
 FREE_PORT = "127.0.0.1:0"

@@ -10,8 +10,8 @@ import click
 from clustersight.clickhouse.grants import statements
 from clustersight.collection import PanelRun
 from clustersight.commands.examination import WELL, Examination, NodeAnswer
-from clustersight.table import table, visible
 from clustersight.panels.panel import Status
+from clustersight.table import table, visible
 
 KEEPER_NODES = "keeper-nodes"
 _READONLY = {

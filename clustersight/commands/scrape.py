@@ -19,10 +19,10 @@ from clustersight.collection import Clock, Collection, PanelRun
 from clustersight.commands.chosen_cluster import CONFIG, Chosen, choose, of_node, refuse
 from clustersight.commands.errands import run_all
 from clustersight.commands.examination import OVERHEAD_SECONDS, WELL
-from clustersight.table import table, visible
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
 from clustersight.problem import unknown
+from clustersight.table import table, visible
 
 CLOCK = Clock(time.time, time.monotonic)
 _HEADERS = ("host", "panel", "status", "rows", "samples", "queries", "read rows", "ms", "")

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clustersight.table import table
 from clustersight.demo import demo
 from clustersight.demo.child import POLL_SECONDS, Stopped
 from clustersight.demo.demo import Demo, Options
@@ -18,6 +17,7 @@ from clustersight.demo.progress import Progress
 from clustersight.demo.series import Series, parse
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
+from clustersight.table import table
 
 # The heaviest part is a collection every 5 s; on a busy machine everything takes several times as long.
 DEADLINE_SECONDS = 60.0
