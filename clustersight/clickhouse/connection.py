@@ -114,15 +114,3 @@ def plain(value: Any) -> Any:
 def plain_rows(rows: Any) -> list[tuple[Any, ...]]:
     """Rows as tuples of plain values."""
     return [tuple(plain(value) for value in row) for row in rows]
-
-
-def connect(address: Address) -> Connection:
-    """A connection of the address's protocol. Nothing is sent before the first query."""
-    # Imported here: each driver costs 10 MB, and most installations use one of them.
-    if address.wire is Wire.NATIVE:
-        from clustersight.clickhouse.native import NativeConnection  # noqa: PLC0415
-
-        return NativeConnection(address)
-    from clustersight.clickhouse.http import HttpConnection  # noqa: PLC0415
-
-    return HttpConnection(address)

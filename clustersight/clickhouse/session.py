@@ -8,7 +8,7 @@ from typing import Any
 
 from clustersight.clickhouse import capabilities
 from clustersight.clickhouse.capabilities import Capabilities
-from clustersight.clickhouse.connection import Address, Connection, Result, connect
+from clustersight.clickhouse.connection import Address, Connection, Result, Wire
 from clustersight.clickhouse.errors import SettingRefused
 from clustersight.clickhouse.sql import bind, compose, main_table
 
@@ -16,6 +16,18 @@ from clustersight.clickhouse.sql import bind, compose, main_table
 MAX_THREADS = 2
 MAX_RESULT_ROWS = 200_000
 SQL_RUNNING = "SELECT count() FROM system.processes WHERE startsWith(query_id, %(prefix)s)"
+
+
+def connect(address: Address) -> Connection:
+    """A connection of the address's protocol. Nothing is sent before the first query."""
+    # Imported here: each driver costs 10 MB, and most installations use one of them.
+    if address.wire is Wire.NATIVE:
+        from clustersight.clickhouse.native import NativeConnection  # noqa: PLC0415
+
+        return NativeConnection(address)
+    from clustersight.clickhouse.http import HttpConnection  # noqa: PLC0415
+
+    return HttpConnection(address)
 
 
 class Session:

@@ -116,14 +116,22 @@ def awaited(
 ) -> Report:
     """The first report in which all is well, else the last one in time. Raises Stopped, DemoError."""
     ends = time.monotonic() + deadline_seconds
+    seen: dict[str, Check] = {}
     while True:
         for child in running.children:
             child.check()
-        report = report_of(list(parse(running.page())), expected)
+        report = remembering(seen, report_of(list(parse(running.page())), expected))
         if report.ok or time.monotonic() > ends:
             return report
         if stopped.wait(POLL_SECONDS * 5):
             raise Stopped
+
+
+def remembering(seen: dict[str, Check], report: Report) -> Report:
+    """The report with every fault that was on any page so far: merges and slow queries come and go."""
+    seen.update({one.fault.name: one for one in report.checks if one.ok})
+    checks = tuple(seen.get(one.fault.name, one) for one in report.checks)
+    return Report(report.panels, checks, report.seconds)
 
 
 def report_of(page: Sequence[Series], expected: Sequence[Fault]) -> Report:
