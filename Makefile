@@ -18,8 +18,8 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv module; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.demo: $(VENV)/bin/python setup.cfg
-	@echo "installing ClusterSight and the embedded ClickHouse (some 150 MB, once)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[demo]'
+	@echo "installing ClusterSight and the embedded ClickHouse (some 300 MB to download, 1 GB on disk, once; minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python setup.cfg

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_ws
 
 from benchmarks.made_up_fleet import CLUSTER, Said, say_all
 from clustersight.settings.model import Settings
-from exporter.page import PieceKey
+from exporter.page import Format, PieceKey
 from exporter.process import Configuration, Exporter, system_clock
 from exporter.serving import Server
 
@@ -51,6 +51,8 @@ class OurPage:
     def report(self) -> dict[str, object]:
         puts = [timed(lambda said=said: self.put(said)) for said in self.said]  # type: ignore[misc]
         large = [took for took, said in zip(puts, self.said, strict=True) if said.panel]
+        for page_format in Format:  # only what somebody asks for is put together
+            self.exporter.page.latest(page_format)
         builds = []
         for said in self.said[:BUILDS]:
             self.put(said)

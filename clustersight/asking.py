@@ -9,7 +9,7 @@ from clustersight.clickhouse import errors
 from clustersight.clickhouse.connection import Result
 from clustersight.collection import Clock, Watch
 
-# A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline (facts 1.1).
+# A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline.
 KEEPER_TIMEOUT_SECONDS = 3.0
 KEEPER_QUERY_ID = "clustersight-keeper-"
 

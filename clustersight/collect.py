@@ -75,7 +75,7 @@ class _Visit:
         restarted = greeting.uptime_seconds < watch.uptime_seconds
         moved = greeting.hostname != watch.hostname
         if watch.hostname and moved and not restarted:
-            # Another server behind the same address, and no restart: its counters are not ours (facts 1.23).
+            # Another server behind the same address, and no restart: its counters are not ours.
             watch.load_balanced = True
         if restarted or moved or greeting.version != self._known_version():
             watch.session.forget()

@@ -108,6 +108,8 @@ def _syntax_fault(error: Exception) -> Fault:
     # The problem alone: str(error) quotes the text, which may hold a password.
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
     remedy = "check indentation and quotes; within braces or brackets ${VAR} needs quotes around it"
+    if "cannot start any token" in what:
+        remedy = "indent with spaces, not with tabs; quote text that begins with @, ` or %"
     return Fault((), _place(mark) if mark else Place(1, 1), f"is not YAML: {what}; {remedy}")
 
 

@@ -20,7 +20,10 @@ from exporter.process import Configuration, run
 log = logging.getLogger("exporter")
 
 
-@click.command(epilog="Example: clustersight exporter --config clustersight.yaml")
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: clustersight exporter --config clustersight.yaml",
+)
 @click.option(
     "--config",
     "file",
@@ -44,7 +47,10 @@ def main(file: Path | None, listen: str | None, url_file: Path | None) -> None:
     except SettingsError as error:
         sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"cannot listen: {error}; is another exporter running? Set exporter.listen or --listen")
+        where = listen or "exporter.listen"
+        sys.exit(
+            f"cannot listen on {where}: {error.strerror}; does another exporter run? Choose with --listen"
+        )
 
 
 def _environment(listen: str | None) -> dict[str, str]:

@@ -17,11 +17,20 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem
 table { border-collapse: collapse; width: 100%; margin-bottom: 1.5rem; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; }
 th, td { border-bottom: 1px solid #8884; vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; }
-h2, h3, td { overflow-wrap: anywhere; }
+td.number, th.number { font-variant-numeric: tabular-nums; text-align: right; }
+h2, h3, td:last-child { overflow-wrap: anywhere; }
+th, td:not(:last-child) { white-space: nowrap; }
+td:last-child:not(:empty) { min-width: 12rem; }
+table { display: block; overflow-x: auto; }
 .ok { color: #1a7f37; } .bad { color: #cf222e; font-weight: 600; } .calm { color: #767676; }
-@media (prefers-color-scheme: dark) { .ok { color: #3fb950; } .bad { color: #ff7b72; } }
+@media (prefers-color-scheme: dark) {
+  .ok { color: #3fb950; } .bad { color: #ff7b72; } .calm { color: #9a9a9a; }
+}
 """
+_HEAD = (
+    "<tr><th>panel<th>reading<th class=number>last success<th class=number>took<th class=number>read rows"
+    "<th>message</tr>"
+)
 _CALM = frozenset({Status.UNSUPPORTED, Status.DISABLED})
 
 
@@ -43,7 +52,9 @@ def _document(body: str) -> str:
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>ClusterSight exporter</title><style>{STYLE}</style></head><body>"
         f"<h1>ClusterSight exporter</h1><p>Version {escape(__version__)} · "
-        '<a href="/metrics">metrics</a> · <a href="/-/healthy">healthy</a> · <a href="/-/ready">ready</a></p>'
+        '<a href="/metrics">all metrics</a> · <a href="/-/healthy">healthy</a> · '
+        '<a href="/-/ready">ready</a></p>'
+        "<p><b>ok</b>: the panel was read. Whether what it found is well stands in its metrics.</p>"
         f"{body}</body></html>\n"
     )
 
@@ -51,13 +62,15 @@ def _document(body: str) -> str:
 def _cluster(name: str, targets: Sequence[Target], wall: float) -> str:
     link = escape("/metrics?" + urlencode({"cluster": name}))
     nodes = "".join(_node(target, wall) for target in sorted(targets, key=lambda t: t.node.host))
-    return f'<h2>{escape(name)} <small><a href="{link}">metrics</a></small></h2>{nodes}'
+    return f'<h2>{escape(name)} <small><a href="{link}">metrics of this cluster</a></small></h2>{nodes}'
 
 
 def _node(target: Target, wall: float) -> str:
-    rows = "".join(_panel(target, run, wall) for run in target.runs.values())
-    head = "<tr><th>panel<th>status<th>last success<th>took<th>read rows<th></tr>"
-    table = f"<table>{head}{rows}</table>" if rows else ""
+    down = target.collection is not None and not target.collection.up
+    # Of a node that is down every panel says the same: once is enough.
+    runs = [run for run in target.runs.values() if not down or run.status is Status.OK]
+    rows = "".join(_panel(target, run, wall) for run in runs)
+    table = f"<table>{_HEAD}{rows}</table>" if rows else ""
     return f"<h3>{escape(target.node.host)} {_state(target)}</h3>{table}"
 
 

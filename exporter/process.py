@@ -152,6 +152,10 @@ class Exporter:
     def _selection(self, request: Request) -> Reply:
         cluster, panel = request.one("cluster"), request.one("panel")
         clusters, names = sorted(self.collecting.fleet.clusters), [p.name for p in self._panels]
+        if cluster is None:
+            return text(
+                "panel=NAME needs cluster=NAME too; there are: " + ", ".join(clusters), "404 Not Found"
+            )
         if cluster not in clusters:
             return text(f"no cluster {cluster!r}; there are: {', '.join(clusters)}", "404 Not Found")
         if panel is not None and panel not in names:
@@ -221,7 +225,11 @@ def _announce(settings: Settings, url: str, *, secured: bool) -> None:
         interval_sec=settings.collection.interval_sec,
     )
     if not settings.clusters:
-        event(log, logging.WARNING, "no clusters are configured; add some under clusters: and reload")
+        event(
+            log,
+            logging.WARNING,
+            "no clusters are configured; give --config FILE, or add some under clusters: and reload",
+        )
 
 
 def _handle_signals(exporter: Exporter, stopped: threading.Event) -> None:

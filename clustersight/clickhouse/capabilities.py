@@ -21,7 +21,7 @@ SELECT table, groupArray(name) FROM system.columns WHERE database = 'system' GRO
 SQL_TABLES = "SELECT name FROM system.tables WHERE database = 'system' ORDER BY name"
 SQL_READONLY = "SELECT value FROM system.settings WHERE name = 'readonly'"
 SQL_CHECK_GRANT = "CHECK GRANT SHOW TABLES ON *.*"
-# Tables that hide the rows of tables which the user may not SHOW, without an error (trap 3).
+# Tables that hide the rows of tables which the user may not SHOW, without an error (ClickHouse#35239).
 SQL_VISIBLE = """
 SELECT countIf(database != 'system'), count() FROM system.tables WHERE engine LIKE '%MergeTree'
 """
@@ -56,7 +56,7 @@ class Capabilities:
 
     @property
     def takes_settings(self) -> bool:
-        """Whether a query may carry limits: readonly = 1 refuses every setting (trap 4)."""
+        """Whether a query may carry limits: readonly = 1 refuses every setting (ClickHouse#3974)."""
         return self.readonly != 1
 
     def has(self, name: str) -> bool:

@@ -97,7 +97,7 @@ class Grant:
         return f"GRANT{place} {self.privileges} ON {self.target} TO {ident(user)}"
 
 
-# Without it the rows of nearly every panel are hidden, with no error (trap 3).
+# Without it the rows of nearly every panel are hidden, with no error (ClickHouse#35239).
 SHOW = Grant("SHOW TABLES, SHOW DICTIONARIES", "*.*")
 
 

@@ -70,7 +70,7 @@ class HttpConnection:
 
     def _run(self, sql: str, settings: Mapping[str, Any], query_id: str) -> Result:
         client = self._client = self._client or self._new_client()
-        # wait_end_of_query: an error in the middle of the stream would otherwise come with a 200 (trap 22).
+        # wait_end_of_query: an error in the middle of the stream would otherwise come with a 200.
         transport = {"wait_end_of_query": "1"} | ({"query_id": query_id} if query_id else {})
         answer = client.query(sql, settings={**settings, **transport})
         read_rows = int((answer.summary or {}).get("read_rows", 0) or 0)
@@ -89,7 +89,7 @@ class HttpConnection:
             send_receive_timeout=3600,  # ours is the deadline: this one restarts with each packet
             query_retries=0,
             query_limit=0,
-            autogenerate_session_id=False,  # a session locks: concurrent queries fail (trap 19)
+            autogenerate_session_id=False,  # clickhouse-connect#295: a session locks
             compress=False,
             pool_mgr=self._pool(),
             client_cert=str(address.client_cert) if address.client_cert else None,

@@ -1,6 +1,6 @@
 """Keeper and ZooKeeper nodes themselves, asked in their 4-letter words over TCP or TLS.
 
-ClickHouse Keeper and ZooKeeper share them: docs "four-letter-word commands", facts 1.3. Every word has a
+ClickHouse Keeper and ZooKeeper share them: docs "four-letter-word commands". Every word has a
 connection of its own, which the node closes after its answer.
 """
 

@@ -39,7 +39,7 @@ class NativeConnection:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client: Client | None = None
-        # A clickhouse-driver Client is not thread safe at all (trap 19).
+        # A clickhouse-driver Client is not thread safe at all.
         self._lock = threading.Lock()
 
     def query(

@@ -50,9 +50,7 @@ def test(context: click.Context, name: str, file: Path | None, as_json: bool) ->
     context.exit(0 if found.ok else 1)
 
 
-@cluster.command(
-    epilog="Example: clustersight cluster grants --version 24.8 | clickhouse-client --multiquery"
-)
+@cluster.command(epilog="Example: clustersight cluster grants --version 24.8 > user.sql")
 @click.argument("name", required=False)
 @CONFIG
 @click.option("--user", default=None, help=f"The user to make; the cluster's own, else {USER}.")

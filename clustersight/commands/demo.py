@@ -132,7 +132,7 @@ The faults in it:
 
 {found}
 {more}
-ClickHouse: curl '{running.clickhouse_url}/' --data-binary 'SELECT version()'
+ClickHouse: curl '{running.clickhouse_url}/' --data-binary 'SELECT version()'   (takes any user name)
 Configuration and logs: {running.folder}
 Ctrl-C stops everything."""
 

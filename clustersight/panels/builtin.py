@@ -23,7 +23,7 @@ UNION ALL
 SELECT 'ProfileEvents', event, '', toFloat64(value) FROM system.events
 LIMIT 20000
 """
-# From 26.8 those of each CPU, device and disk are one row with a Map, whose own value is NaN (trap 7);
+# From 26.8 those of each CPU, device and disk are one row with a Map, its value NaN (ClickHouse#115333);
 # asynchronous_metrics_key_values_mode brings the old names back, alone or beside the Map.
 SQL_ASYNC = """
 SELECT

@@ -1,7 +1,7 @@
 """The server's own counters, read once a collection and shared by the panels that name some of them.
 
-Sources: system.metrics, system.events, system.asynchronous_metrics. Zeros are hidden there
-(trap 8), so `Counters` answers 0 for an event that the server knows nothing of yet.
+Sources: system.metrics, system.events, system.asynchronous_metrics. Zeros are hidden there,
+so `Counters` answers 0 for an event that the server knows nothing of yet.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from clustersight.panels.panel import Panel, Rows, probe_sql
 
 NAME = "disk"
 
-# Object storage and caches say 2^64-1 for every size, which is no capacity at all (facts 1.9).
+# Object storage and caches say 2^64-1 for every size, which is no capacity at all.
 SQL = """
 SELECT
     name AS disk, path,

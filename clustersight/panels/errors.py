@@ -28,7 +28,7 @@ CAPACITY = {
     252: "TOO_MANY_PARTS",
     439: "CANNOT_SCHEDULE_TASK",
 }
-# These rise with every client that disconnects, our own time-outs included (facts 1.5): not critical.
+# These rise with every client that disconnects, our own time-outs included: not critical.
 CONNECTION = {
     209: "SOCKET_TIMEOUT",
     210: "NETWORK_ERROR",
@@ -38,10 +38,10 @@ CONNECTION = {
 }
 REFUSED = {202: "TOO_MANY_SIMULTANEOUS_QUERIES", 745: "SERVER_OVERLOADED"}
 CRITICAL = CORRUPTION | CAPACITY
-# Always exported: system.errors hides zeros, and increase() would miss the first event (trap 8).
+# Always exported: system.errors hides zeros, and increase() would miss the first event.
 CURATED = CRITICAL | CONNECTION | REFUSED
 
-# One name has two rows: of this server, and received from others in distributed queries (facts 1.6).
+# One name has two rows: of this server, and received from others in distributed queries.
 SQL = """
 SELECT
     name AS error,

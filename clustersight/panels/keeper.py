@@ -1,7 +1,7 @@
 """Whether this node can work with Keeper: system.replicas, system.metrics, one question to Keeper.
 
 Evidence that costs nothing comes first. Keeper is asked only where nothing else has said that it is
-away, since a hung Keeper keeps every question for itself (facts 1.1): a question that fails or is not
+away, since a hung Keeper keeps every question for itself: a question that fails or is not
 answered is an answer too.
 """
 

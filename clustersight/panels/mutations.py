@@ -15,7 +15,7 @@ from clustersight.panels.unfinished_mutations import Mutation
 
 NAME = "mutations"
 
-# latest_fail_reason is not Nullable (trap 5), and came with 19.1 as KILL MUTATION did.
+# latest_fail_reason is not Nullable, and came with 19.1 as KILL MUTATION did.
 SQL = """
 SELECT
     database, table,

@@ -99,7 +99,7 @@ class Context:
 
     @property
     def rows_hidden(self) -> bool:
-        """Whether rows about tables are left out silently: our user lacks SHOW TABLES (trap 3)."""
+        """Whether rows about tables are left out silently: our user lacks SHOW TABLES (ClickHouse#35239)."""
         return self.capabilities is not None and self.capabilities.sees_tables is False
 
     def has(self, name: str) -> bool:
@@ -134,7 +134,7 @@ class Panel:
 
     `needs` names the system tables without which a server is `unsupported`; `reads` those that it
     uses where they are there (for GRANTs and documentation). `hidden_without_show` says that rows
-    are left out silently for a user without SHOW TABLES (trap 3). `asks_keeper` makes it run last.
+    are left out silently for a user without SHOW TABLES (ClickHouse#35239). `asks_keeper` makes it run last.
     `dynamic`: its families are the server's and known only at run time, so `metrics` is empty.
     `survives_node` runs it also while the node does not answer (its `capabilities` are None then).
     """

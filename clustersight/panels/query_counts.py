@@ -50,7 +50,7 @@ def _failed_by_kind(memory: dict[str, Any], values: Counters) -> dict[str, float
 
 
 def _user_failures(values: Counters, name: str) -> float:
-    """Without what the server asked itself: a view that cannot refresh is no failed query (facts 1.8)."""
+    """Without what the server asked itself: a view that cannot refresh is no failed query."""
     internal = (
         "FailedInternalQuery" if name == "FailedInitialQuery" else name.replace("Failed", "FailedInternal")
     )

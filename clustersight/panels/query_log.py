@@ -14,20 +14,20 @@ from clustersight.clickhouse.errors import AccessDenied, QueryFailed, TimedOut, 
 from clustersight.clickhouse.sql import compose
 from clustersight.panels.panel import Context
 
-# The log is written every 7.5 s; what ended later may be missing from it (facts 7).
+# The log is written every 7.5 s; what ended later may be missing from it.
 FLUSH_SECONDS = 10
-# A quantile of fewer queries is one query's time (facts 12).
+# A quantile of fewer queries is one query's time.
 QUANTILES_NEED = 20
-# A share of fewer queries says nothing (facts 1.8).
+# A share of fewer queries says nothing.
 SHARE_NEEDS = 50
 QUANTILES = ("0.5", "0.95", "0.99")
-# Failures for which the server is to blame; all others are the users' (facts 3, names checked on 26.9).
+# Failures for which the server is to blame; all others are the users' (names checked on 26.9).
 SERVER_FAULTS = (
     3, 33, 40, 49, 74, 75, 173, 198, 202, 203, 209, 210, 225, 226, 228, 231, 232, 234, 242, 243, 246, 252,
     279, 285, 286, 289, 319, 341, 369, 415, 439, 499, 519, 574, 588, 692, 722, 740, 745, 999,
 )  # fmt: skip
 
-# type is UInt8 on 18.16 and Enum8 later: 2 is the end of a query, 3 and 4 are exceptions (facts 1.16).
+# type is UInt8 on 18.16 and Enum8 later: 2 is the end of a query, 3 and 4 are exceptions.
 SQL = """
 SELECT
     toUnixTimestamp(now()) AS read_at,

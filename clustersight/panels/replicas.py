@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clustersight.panels.panel import Context
 
 # While a replica is read-only or without session its delay grows although nothing lags, and an unknown
-# queue gives the Unix time itself (facts 1.2, trap 1): ten years are no lag.
+# queue gives the Unix time itself (ClickHouse#53479): ten years are no lag.
 SQL = """
 SELECT
     database, table, replica_name, is_readonly, is_session_expired,

@@ -1,6 +1,6 @@
 """Replicas: lag, read-only, session and queue of every replicated table, from system.replicas.
 
-The columns that ask Keeper for every table (total_replicas, log_pointer …) are left out: trap 2.
+The columns that ask Keeper for every table (total_replicas, log_pointer …) are left out (ClickHouse#43918).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "zookeeper"
 
-# Only hardware exceptions are an alarm: those of users are normal races (facts 12).
+# Only hardware exceptions are an alarm: those of users are normal races.
 EXCEPTIONS_BY_TYPE = {
     "hardware": "ZooKeeperHardwareExceptions",
     "user": "ZooKeeperUserExceptions",

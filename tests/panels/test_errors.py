@@ -64,7 +64,7 @@ def test_what_a_server_says_is_cut_and_left_as_it_is(embedded: EmbeddedServer) -
 
 
 def test_critical_errors_are_there_before_they_happen(own_embedded: Callable[..., EmbeddedServer]) -> None:
-    """The names are those of the server; system_events_show_zero_values shows them all (facts 1.6)."""
+    """The names are those of the server; system_events_show_zero_values shows them all."""
     server = own_embedded()
     found = values(errors_of(server))
     assert {labels[1] for labels in found if labels[0] == TOTAL} == set(CURATED.values())

@@ -1,4 +1,4 @@
-"""A user without SHOW TABLES sees no rows and no error (trap 3): the panels must say so."""
+"""A user without SHOW TABLES sees no rows and no error (ClickHouse#35239): the panels must say so."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_names_of_tables_are_what_they_are(replicas: list) -> None:
 
 
 def test_an_unknown_queue_is_no_lag_of_fifty_years(own_zookeeper: Any, own_embedded: Any) -> None:
-    """26.9 embedded never initializes a replica: absolute_delay is the Unix time itself (trap 1)."""
+    """26.9 embedded never initializes a replica: absolute_delay is the Unix time (ClickHouse#53479)."""
     server = own_embedded(zookeeper=own_zookeeper().address)
     server.execute(
         "CREATE TABLE default.r (a Int32) ENGINE = ReplicatedMergeTree('/tables/r', 'e') ORDER BY a"

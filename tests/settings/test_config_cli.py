@@ -27,7 +27,7 @@ def run(tmp_path):
 def test_a_good_file_is_ok_with_a_count_and_warnings_apart(run):
     result = run("check", TEXT)
     assert result.exit_code == 0
-    assert result.stdout.startswith("ok: 1 cluster, 1 channel, from ")
+    assert result.stdout.startswith("ok: 1 cluster, from ")
     assert len(result.stderr.splitlines()) == 3
     assert "c.yaml:2:53: " in result.stderr
 
