@@ -11,6 +11,7 @@ from clustersight.asking import Asking
 from clustersight.clickhouse import errors
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Result
+from clustersight.clickhouse.session import MIN_TIMEOUT_SECONDS
 from clustersight.collection import Clock, Collection, PanelRun, Plan, Watch
 from clustersight.metrics import Kind, Sample
 from clustersight.panels.panel import Context, Greeting, Panel, Rows, Status
@@ -68,7 +69,7 @@ class _Visit:
         skew = now + 0.5 - (asked_at + took / 2) if took < SKEW_ROUND_TRIP_SECONDS else None
         self.greeting = Greeting(str(version), int(uptime), str(hostname), skew)
         self._notice_change(self.greeting)
-        watch.session.capabilities(timeout)
+        watch.session.capabilities(max(timeout - took, MIN_TIMEOUT_SECONDS))
 
     def _notice_change(self, greeting: Greeting) -> None:
         watch = self._watch

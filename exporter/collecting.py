@@ -54,7 +54,10 @@ class Collecting:
         for target in gone:
             self._page.forget(target.cluster.name, target.node.host)
         known = set(self.fleet.clusters)
-        self._page.drop(lambda key: key.cluster not in known)
+        names = {panel.name for panel in panels} | {""}
+        for target in self.fleet.targets:
+            target.runs = {name: run for name, run in target.runs.items() if name in names}
+        self._page.drop(lambda key: key.cluster not in known or key.panel not in names)
 
     def tick(self) -> None:
         """Send a worker to every target that is due. Never waits."""
@@ -163,8 +166,10 @@ class Collecting:
         if not collection.up:
             kept = {run.panel.name for run in collection.runs if run.status is Status.OK} | {""}
             self._page.drop(lambda k: (k.cluster, k.host) == (cluster, host) and k.panel not in kept)
+        current = {panel.name for panel in self._panels}
         for run in collection.runs:
-            self._page.put(PieceKey(cluster, host, run.panel.name), run.samples)
+            if run.panel.name in current:  # a reload may have taken it away meanwhile
+                self._page.put(PieceKey(cluster, host, run.panel.name), run.samples)
         own: list[Sample] = [*node_samples(collection, target.node)]
         own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
         self._page.put(PieceKey(cluster, host, ""), own)

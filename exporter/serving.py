@@ -15,10 +15,12 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
-# A scraper sends its request at once and reads in milliseconds.
+# A scraper sends its request at once; who does not is gone after this, and has held one thread of many.
+REQUEST_TIMEOUT_SECONDS = 5.0
+# And it reads in milliseconds.
 SOCKET_TIMEOUT_SECONDS = 15.0
 # More than any set of Prometheus servers and people needs; the rest wait in the kernel's queue.
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 256
 
 Authorized = Callable[[str | None], bool]
 
@@ -46,8 +48,10 @@ class Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._free.acquire()
-        super().process_request(request, client_address)
+        if self._free.acquire(timeout=REQUEST_TIMEOUT_SECONDS):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -57,7 +61,7 @@ class Server(ThreadingMixIn, WSGIServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The TLS handshake is in the client's own thread: one that never ends it blocks nobody.
-        request.settimeout(SOCKET_TIMEOUT_SECONDS)
+        request.settimeout(REQUEST_TIMEOUT_SECONDS)
         if self._tls is None:
             super().finish_request(request, client_address)
             return
@@ -85,7 +89,7 @@ class _ServerHandler(ServerHandler):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = SOCKET_TIMEOUT_SECONDS
+    timeout = REQUEST_TIMEOUT_SECONDS
     connection: socket
 
     def handle(self) -> None:
@@ -96,6 +100,7 @@ class _Handler(WSGIRequestHandler):
             return
         if not self.parse_request():
             return
+        self.connection.settimeout(SOCKET_TIMEOUT_SECONDS)
         # typeshed wants IO[bytes]; a socket reader is one in all that counts.
         handler = _ServerHandler(
             self.rfile, cast("Any", self.wfile), self.get_stderr(), self.get_environ(), multithread=True

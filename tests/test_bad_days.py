@@ -12,6 +12,7 @@ from clustersight.panels.panel import Status
 from tests.panels.visiting import visit
 from tests.servers.clickhouse18 import ClickHouse18, Options
 from tests.servers.embedded import EmbeddedServer
+from tests.servers.misbehaving import SlowPath
 from tests.servers.process import wait_until
 
 TABLES = 5000
@@ -37,6 +38,15 @@ def test_a_server_that_refuses_for_overload_is_up(own_clickhouse18: Callable[...
     assert visited[-1].up
     per_node = [run for run in visited[-1].runs if not run.panel.survives_node]
     assert {run.status for run in per_node} == {Status.REFUSED}
+
+
+def test_a_slow_network_does_not_stretch_a_visit(replicas: list[ClickHouse18]) -> None:
+    """Each answer is in time, but what a server can is several questions: together they are not."""
+    with SlowPath(replicas[0].port, delay_seconds=0.7) as path:
+        visited = visit(Address("127.0.0.1", path.port, Wire.NATIVE), *ALL, deadline_seconds=2.5)
+
+    assert not visited.up
+    assert "no answer within" in visited.error
 
 
 def test_five_thousand_tables_are_no_reason_for_a_timeout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from clustersight.clickhouse.sql import bind, compose, main_table
 # Two threads and 200 000 rows are what the recommended profile allows (facts/clickhouse-facts.md, 5).
 MAX_THREADS = 2
 MAX_RESULT_ROWS = 200_000
+# What is left of a time that is over: enough to fail with the right error.
+MIN_TIMEOUT_SECONDS = 0.05
 SQL_RUNNING = "SELECT count() FROM system.processes WHERE startsWith(query_id, %(prefix)s)"
 
 
@@ -33,16 +36,25 @@ def connect(address: Address) -> Connection:
 class Session:
     """One server; used by one thread at a time, like the connection in it."""
 
-    def __init__(self, address: Address, connect: Callable[[Address], Connection] = connect) -> None:
+    def __init__(
+        self,
+        address: Address,
+        connect: Callable[[Address], Connection] = connect,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.address = address
         self._connection = connect(address)
         self._capabilities: Capabilities | None = None
         self._limits_refused = False
+        self._monotonic = monotonic
 
     def capabilities(self, timeout_seconds: float) -> Capabilities:
-        """What the server can; asked once, and again after `forget`."""
+        """What the server can; asked once, and again after `forget`. All of it within the time."""
         if self._capabilities is None:
-            self._capabilities = capabilities.read(lambda sql: self.ask(sql, timeout_seconds))
+            ends = self._monotonic() + timeout_seconds
+            self._capabilities = capabilities.read(
+                lambda sql: self.ask(sql, max(MIN_TIMEOUT_SECONDS, ends - self._monotonic()))
+            )
         return self._capabilities
 
     @property

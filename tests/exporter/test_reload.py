@@ -82,6 +82,24 @@ def test_a_reload_during_a_hung_visit_does_not_bring_the_old_cluster_back(
         assert clusters(running) == {"one"}
 
 
+def test_a_reload_takes_the_builtin_names_away_again(exporter: Exporters, embedded: EmbeddedServer) -> None:
+    config = {"clusters": [new(embedded, "one")], "collection": QUICK}
+    running = exporter({**config, "exporter": {"builtin_names": True}})
+
+    def there() -> bool:
+        return any(name.startswith("ClickHouseMetrics_") for name, _ in running.series())
+
+    running.wait_for(there, "ClickHouse's own names are on the page")
+    instances = {
+        dict(labels)["instance"] for name, labels in running.series() if name == "ClickHouseMetrics_Query"
+    }
+    running.configure(config)
+    requests.post(running.url + "/-/reload", timeout=10)
+
+    running.wait_for(lambda: not there(), "they are gone")
+    assert instances == {f"127.0.0.1:{embedded.port}"}
+
+
 def start(config: str, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "clustersight.yaml"
     file.write_text(config)

@@ -111,7 +111,7 @@ def test_garbage_at_the_port_harms_nobody(running: ExporterProcess, request_line
 
 def test_many_clients_that_say_nothing_do_not_keep_a_scraper_out(running: ExporterProcess) -> None:
     port = int(running.url.rsplit(":", 1)[1])
-    silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(20)]
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(100)]
     try:
         assert running.get("/metrics").ok
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from typing import Self
 
 # How long a thread of a peer may take to notice that the peer was stopped.
@@ -126,3 +127,26 @@ class DrippingPeer(Peer):
     def __exit__(self, *exception: object) -> None:
         self._stopped.set()
         super().__exit__(*exception)
+
+
+class SlowPath(Peer):
+    """A network path to a real server of 127.0.0.1 on which every answer takes `delay_seconds`."""
+
+    def __init__(self, port: int, delay_seconds: float) -> None:
+        super().__init__()
+        self._server_port, self._delay_seconds = port, delay_seconds
+
+    def behave(self, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self._server_port)) as server:
+            self._open.append(server)
+            answers = threading.Thread(target=self._pass_on, args=(server, connection, self._delay_seconds))
+            answers.start()
+            self._pass_on(connection, server, 0.0)
+            answers.join(JOIN_SECONDS)
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, delay_seconds: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(delay_seconds)  # this is the peer's fault, not a wait of the test
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
