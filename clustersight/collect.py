@@ -41,7 +41,8 @@ def collect(watch: Watch, plan: Plan, clock: Clock) -> Collection:
     runs = tuple(visit.run_all(failure))
     return Collection(
         node=watch.node,
-        up=failure is None or failure.answered,
+        # Whoever greeted us is up, however long the rest took.
+        up=failure is None or failure.answered or visit.greeting is not None,
         error=failure.message if failure else "",
         greeting=visit.greeting,
         started_at=started_at,

@@ -42,11 +42,12 @@ def test_a_server_that_refuses_for_overload_is_up(own_clickhouse18: Callable[...
 
 def test_a_slow_network_does_not_stretch_a_visit(replicas: list[ClickHouse18]) -> None:
     """Each answer is in time, but what a server can is several questions: together they are not."""
-    with SlowPath(replicas[0].port, delay_seconds=0.7) as path:
-        visited = visit(Address("127.0.0.1", path.port, Wire.NATIVE), *ALL, deadline_seconds=2.5)
+    with SlowPath(replicas[0].port, delay_seconds=0.4) as path:
+        visited = visit(Address("127.0.0.1", path.port, Wire.NATIVE), *ALL, deadline_seconds=3.0)
 
-    assert not visited.up
-    assert "no answer within" in visited.error
+    per_node = [run for run in visited.runs if not run.panel.survives_node]
+    assert visited.up  # it greeted us
+    assert {run.status for run in per_node} == {Status.TIMEOUT}
 
 
 def test_five_thousand_tables_are_no_reason_for_a_timeout(
