@@ -58,13 +58,15 @@ class Asking:
         watch.keeper_session.adopt(watch.session.known)
         self.queries += 1
         identity = f"{KEEPER_QUERY_ID}{watch.node.host}-{math.floor(self._clock.monotonic() * 1000)}"
+        # Until it is answered: the server goes on waiting after we gave up or the connection broke, and
+        # the next visit looks before it asks again.
+        watch.keeper_in_doubt = True
         try:
             result = watch.keeper_session.query(
                 sql, timeout_seconds=KEEPER_TIMEOUT_SECONDS, query_id=identity, **values
             )
-        except errors.TimedOut:
-            # The server goes on waiting after we gave up: the next visit looks before it asks again.
-            watch.keeper_in_doubt = True
+        except errors.ClickHouseError as error:
+            watch.keeper_in_doubt = not error.answered or isinstance(error, errors.TimedOut)
             raise
         watch.keeper_in_doubt = False
         self.read_rows += result.read_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
-from clustersight.self_metrics import RUNNER
+from clustersight.self_metrics import EXPORTER, RUNNER
 
 _HEAD = """\
 # Metrics
@@ -25,7 +25,7 @@ _RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|--
 
 def metrics() -> tuple[Metric, ...]:
     """Every declared family: the panels' and the runner's."""
-    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER)
+    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *EXPORTER)
 
 
 def rates() -> tuple[Rate, ...]:
@@ -36,7 +36,8 @@ def rates() -> tuple[Rate, ...]:
 def document() -> str:
     """The text of docs/METRICS.md."""
     runner = "\n## The runner\n\nOf every node and panel, by the exporter itself.\n" + _metric_table(RUNNER)
-    return _HEAD + "".join(_section(panel) for panel in ALL) + runner
+    own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
+    return _HEAD + "".join(_section(panel) for panel in ALL) + runner + own + _metric_table(EXPORTER)
 
 
 def _section(panel: Panel) -> str:
@@ -52,7 +53,7 @@ def _metric_table(metrics: Iterable[Metric]) -> str:
 
 def _metric_rows(metrics: Iterable[Metric]) -> Iterator[str]:
     for m in metrics:
-        labels = ", ".join(f"`{label}`" for label in m.labels) + (" *cluster only*" if m.cluster_only else "")
+        labels = ", ".join(f"`{label}`" for label in m.labels) + ("*cluster only*" if m.cluster_only else "")
         key = ", ".join(f"`{key}`" for key in _keys(m)) or "-"
         yield f"| `{m.name}` | {m.kind} | {labels or '-'} | {key} | {m.unit or '-'} | {_cell(m.help)} |\n"
 

@@ -26,6 +26,7 @@ GREETING_TIMEOUT_SECONDS = 7.0
 SQL_GREETING = "SELECT version(), uptime(), hostName(), toUnixTimestamp(now())"
 # A slower answer says more about the network than about the clock.
 SKEW_ROUND_TRIP_SECONDS = 1.0
+LOAD_BALANCED_SECONDS = 3600.0
 
 
 def collect(watch: Watch, plan: Plan, clock: Clock) -> Collection:
@@ -78,13 +79,17 @@ class _Visit:
         moved = greeting.hostname != watch.hostname
         if watch.hostname and moved and not restarted:
             # Another server behind the same address, and no restart: its counters are not ours.
-            watch.load_balanced = True
+            watch.load_balanced_until = self._clock.monotonic() + LOAD_BALANCED_SECONDS
         if restarted or moved or greeting.version != self._known_version():
             watch.session.forget()
             # What is known of Keeper's nodes does not end with a server of ClickHouse.
             lasting = {panel.name for panel in self._plan.panels if panel.survives_node}
             watch.memory = {name: kept for name, kept in watch.memory.items() if name in lasting}
         watch.hostname, watch.uptime_seconds = greeting.hostname, greeting.uptime_seconds
+
+    @property
+    def _load_balanced(self) -> bool:
+        return self._clock.monotonic() < self._watch.load_balanced_until
 
     def _known_version(self) -> str:
         known: Capabilities | None = self._watch.session.known
@@ -112,7 +117,7 @@ class _Visit:
         except Exception as problem:  # the isolation of panels is this function's purpose
             log.exception("panel %s failed on %s", panel.name, self._watch.node.host)
             status, error = Status.ERROR, f"bug in panel {panel.name}: {type(problem).__name__}: {problem}"
-        if status is Status.OK and self._watch.load_balanced:
+        if status is Status.OK and self._load_balanced:
             status, error = (
                 Status.LOAD_BALANCED,
                 "several servers answer at this address: counters are left out",
@@ -170,6 +175,8 @@ class _Visit:
     def _checked(self, panel: Panel, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Only declared metrics, only numbers, no label set twice: one repeat costs the whole page."""
         declared = set(map(id, panel.metrics))
+        # Also a gauge such as the uptime, where a rate key looks for its resets.
+        counted = {name for rate in panel.rates for name in rate.sources}
         seen: set[tuple[str, tuple[str, ...]]] = set()
         for sample in samples:
             known = panel.dynamic or id(sample.metric) in declared
@@ -178,7 +185,7 @@ class _Visit:
             identity = (sample.metric.name, sample.labels)
             if math.isnan(sample.value) or identity in seen:
                 continue
-            if self._watch.load_balanced and sample.metric.kind is Kind.COUNTER:
+            if self._load_balanced and (sample.metric.kind is Kind.COUNTER or sample.metric.name in counted):
                 continue
             seen.add(identity)
             yield sample

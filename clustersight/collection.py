@@ -74,7 +74,8 @@ class Watch:
         self.keeper_in_doubt = True
         self.hostname = ""
         self.uptime_seconds = 0
-        self.load_balanced = False
+        # Monotonic seconds; for an hour after another server answered, counters are not to be trusted.
+        self.load_balanced_until = float("-inf")
 
     def close(self) -> None:
         self.session.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from clustersight.clickhouse.topology import Node
 from clustersight.collection import Collection, PanelRun
-from clustersight.metrics import Metric, Sample, Unit
+from clustersight.metrics import Kind, Metric, Sample, Unit
 from clustersight.panels.panel import Status
 
 UP = Metric(
@@ -62,6 +62,20 @@ VERSION_MISMATCH = Metric(
     cluster_only=True,
     history=True,
 )
+
+BUILD_INFO = Metric("clustersight_build_info", "1; the version.", ("version",))
+RELOAD_SUCCESSFUL = Metric(
+    "clustersight_config_last_reload_successful",
+    "1 if the last reload of the configuration was taken over.",
+)
+RELOADED_AT = Metric(
+    "clustersight_config_last_reload_success_timestamp_seconds", "When a configuration was last taken over."
+)
+SERIES = Metric("clustersight_exporter_series", "Series of the clusters on this page.")
+VISITS = Metric("clustersight_exporter_visits_total", "Visits to nodes since the start.", kind=Kind.COUNTER)
+
+# Of the exporter as a process: without cluster and host.
+EXPORTER: tuple[Metric, ...] = (BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, SERIES, VISITS)
 
 RUNNER: tuple[Metric, ...] = (
     UP, INFO, VERSION_MISMATCH, PANEL_UP, LAST_SUCCESS, STATUS, DURATION, READ_ROWS, DROPPED, COLLECTION,

@@ -11,6 +11,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from clustersight import __version__
+from clustersight.metrics import Metric
+from clustersight.self_metrics import BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, SERIES, VISITS
 from exporter.page import Format
 
 
@@ -25,25 +27,13 @@ class OwnMetrics(Collector):
         self.reloaded_at = 0.0
 
     def collect(self) -> Iterator[Family]:
-        build = GaugeMetricFamily("clustersight_build_info", "1; the version.", labels=["version"])
+        build = GaugeMetricFamily(BUILD_INFO.name, BUILD_INFO.help, labels=list(BUILD_INFO.labels))
         build.add_metric([__version__], 1)
         yield build
-        yield GaugeMetricFamily(
-            "clustersight_config_last_reload_successful",
-            "1 if the last reload of the configuration was taken over.",
-            value=float(self.reload_successful),
-        )
-        yield GaugeMetricFamily(
-            "clustersight_config_last_reload_success_timestamp_seconds",
-            "When a configuration was last taken over.",
-            value=self.reloaded_at,
-        )
-        yield GaugeMetricFamily(
-            "clustersight_exporter_series", "Series of the clusters on this page.", value=self._series()
-        )
-        yield CounterMetricFamily(
-            "clustersight_exporter_visits", "Visits to nodes since the start.", value=self._visits()
-        )
+        yield _gauge(RELOAD_SUCCESSFUL, float(self.reload_successful))
+        yield _gauge(RELOADED_AT, self.reloaded_at)
+        yield _gauge(SERIES, self._series())
+        yield CounterMetricFamily(VISITS.name, VISITS.help, value=self._visits())
         yield from self._process.collect()
 
     def render(self, page_format: Format) -> bytes:
@@ -52,3 +42,7 @@ class OwnMetrics(Collector):
         registry.register(self)
         generate = generate_latest if page_format is Format.TEXT else openmetrics.generate_latest
         return bytes(generate(registry))
+
+
+def _gauge(metric: Metric, value: float) -> Family:
+    return GaugeMetricFamily(metric.name, metric.help, value=value)

@@ -7,8 +7,8 @@
 set -eu
 
 PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-sql-exporter"
-# What the packages install as services; prometheus brings the node exporter along.
-SERVICES="clickhouse-server zookeeper prometheus prometheus-node-exporter prometheus-sql-exporter"
+# What the packages install as services.
+SERVICES="clickhouse-server zookeeper prometheus prometheus-sql-exporter"
 POLICY=/usr/sbin/policy-rc.d
 POLICY_BACKUP=/usr/sbin/policy-rc.d.before-clustersight
 
@@ -110,5 +110,5 @@ trap 'exit 143' TERM HUP
 forbid_services
 update_lists
 install_packages "$missing"
-disable_services "$missing prometheus-node-exporter"
+disable_services "$missing"
 say "done: $missing"

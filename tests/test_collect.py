@@ -215,6 +215,24 @@ def test_another_host_behind_the_same_address_is_load_balanced_and_has_no_counte
     assert [s.metric for s in ended.samples] == [ONES]
 
 
+def test_an_hour_after_the_last_other_host_the_counters_are_back(address: Address) -> None:
+    counting = replace(GOOD, samples=lambda rows: [*samples(rows), Sample(COUNTED, (), 5.0)])
+    later = 0.0
+    clock = Clock(time.time, lambda: time.monotonic() + later)
+    watch = watching(address)
+    try:
+        collect(watch, Plan((counting,)), clock)
+        watch.hostname = "the-other-server"
+        collect(watch, Plan((counting,)), clock)
+        later = 3601.0
+        (ended,) = collect(watch, Plan((counting,)), clock).runs
+    finally:
+        watch.close()
+
+    assert ended.status is Status.OK
+    assert COUNTED in [s.metric for s in ended.samples]
+
+
 def test_the_clock_of_the_exporter_decides_nothing(address: Address) -> None:
     """A wall clock an hour off shows as skew, and the deadline does not notice it."""
     watch = watching(address)

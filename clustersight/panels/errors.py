@@ -72,7 +72,7 @@ class Row:
 
 ERRORS = Metric(
     "clickhouse_errors_total",
-    "Exceptions of this server by name, not those received from others; critical ones also while 0.",
+    "Exceptions of this server by name, not those received from others; well-known ones also while 0.",
     ("error",),
     kind=Kind.COUNTER,
     history=True,

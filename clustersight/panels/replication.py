@@ -13,7 +13,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from clustersight.clickhouse.errors import AccessDenied, Unsupported
+from clustersight.clickhouse.errors import AccessDenied, QueryFailed, TimedOut, Unsupported
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels import replicas, replication_queue
 from clustersight.panels.panel import Context, Panel, Rows
@@ -167,7 +167,7 @@ def _queues(context: Context) -> dict[tuple[str, str], replication_queue.Row] | 
     """By table; None where the queue may not be read, which costs the replicas nothing."""
     try:
         return {(row.database, row.table): row for row in replication_queue.read(context)}
-    except (AccessDenied, Unsupported):
+    except (AccessDenied, QueryFailed, TimedOut, Unsupported):
         return None
 
 

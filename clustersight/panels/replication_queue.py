@@ -153,4 +153,5 @@ PANEL = Panel(
     probe=read,
     samples=samples,
     metrics=(STUCK_TASKS, OLDEST, FAILING_TASKS, TASKS, TASKS_STUCK, MAX_OLDEST),
+    hidden_without_show=True,
 )

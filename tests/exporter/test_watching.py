@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from importlib.resources import files
+
+import yaml
 
 from clustersight.panels import NAMES
 from tests.exporter.conftest import QUICK, new, old
@@ -64,11 +67,7 @@ def test_prometheus_scrapes_the_page_of_hostile_names(
         running = exporter({"clusters": [new(embedded)], "collection": QUICK})
         running.wait_collected()
         running.wait_for(lambda: "<!channel>" in running.get("/metrics").text, "the table is on the page")
-        target = running.url.removeprefix("http://")
-        scrape = {"job_name": "cs", "scrape_interval": "1s", "honor_labels": True}
-        prometheus = own_prometheus(
-            {"scrape_configs": [{**scrape, "static_configs": [{"targets": [target]}]}]}
-        )
+        prometheus = own_prometheus(shipped_prometheus_config(running.url.removeprefix("http://")))
 
         running.wait_for(
             lambda: any(
@@ -81,6 +80,15 @@ def test_prometheus_scrapes_the_page_of_hostile_names(
         assert "<script>" not in running.get("/").text
     finally:
         embedded.execute(f"DROP DATABASE {sql}")
+
+
+def shipped_prometheus_config(target: str) -> dict:
+    """config/prometheus/prometheus.yml with nothing changed but the target and the interval."""
+    config = yaml.safe_load(files("config").joinpath("prometheus/prometheus.yml").read_text())
+    config["global"]["scrape_interval"] = "1s"
+    (job,) = config["scrape_configs"]
+    job["static_configs"] = [{"targets": [target]}]
+    return config
 
 
 def test_a_frozen_server_is_down_within_two_intervals_and_its_neighbour_stays_fresh(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clustersight.panels import broken_parts, compression, merges, mutations, parts
+from clustersight.panels import (
+    broken_parts,
+    compression,
+    merges,
+    mutations,
+    parts,
+    replication,
+    replication_queue,
+)
 from clustersight.panels.panel import Status
 from tests.panels.tables import address_of
 from tests.panels.visiting import visit
@@ -12,13 +20,17 @@ from tests.servers.embedded import EmbeddedServer
 
 READS = (
     "metrics", "events", "asynchronous_metrics", "merge_tree_settings", "replicated_merge_tree_settings",
-    "merges", "mutations", "parts", "detached_parts", "settings",
+    "merges", "mutations", "parts", "detached_parts", "settings", "replicas", "replication_queue",
+)  # fmt: skip
+PANELS = (
+    merges.PANEL, mutations.PANEL, broken_parts.PANEL, parts.PANEL, compression.PANEL, replication.PANEL,
+    replication_queue.PANEL,
 )  # fmt: skip
 
 
 def test_hidden_rows_are_access_denied(own_embedded: Callable[..., EmbeddedServer]) -> None:
     server = own_embedded(grants=[f"GRANT SELECT ON system.{table}" for table in READS])
-    panels = (merges.PANEL, mutations.PANEL, broken_parts.PANEL, parts.PANEL, compression.PANEL)
+    panels = PANELS
     found = visit(address_of(server), *panels)
     assert {run.panel.name: run.status for run in found.runs} == {
         panel.name: Status.ACCESS_DENIED for panel in panels
@@ -29,7 +41,7 @@ def test_hidden_rows_are_access_denied(own_embedded: Callable[..., EmbeddedServe
 def test_with_show_tables_nothing_is_denied(own_embedded: Callable[..., EmbeddedServer]) -> None:
     grants = [*(f"GRANT SELECT ON system.{table}" for table in READS), "GRANT SHOW TABLES ON *.*"]
     server = own_embedded(grants=grants)
-    panels = (merges.PANEL, mutations.PANEL, broken_parts.PANEL, parts.PANEL, compression.PANEL)
+    panels = PANELS
     found = visit(address_of(server), *panels)
     assert {run.panel.name: (run.status, run.error) for run in found.runs} == {
         panel.name: (Status.OK, "") for panel in panels
