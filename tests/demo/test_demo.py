@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from clustersight.commands.demo import demo
@@ -24,6 +25,7 @@ from clustersight.demo.progress import Progress
 from clustersight.panels import ALL
 from clustersight.settings.listen import parse_listen
 from tests.servers.process import wait_until
+from tests.servers.prometheus import promtool
 from tests.servers.zookeeper import ZooKeeper
 
 COMMAND = (sys.executable, "-m", "clustersight.commands.demo")
@@ -101,6 +103,20 @@ def test_once_shows_every_panel_and_can_run_again_in_its_folder(folder: Path) ->
     assert (second.returncode, report["ok"]) == (0, True)
     assert [line["panel"] for line in report["panels"]] == [panel.name for panel in ALL]
     assert all(one["ok"] for one in report["checks"])
+
+
+def test_promtool_has_nothing_to_say_of_the_demos_page(folder: Path) -> None:
+    demo = Running(folder)
+    try:
+        url = demo.ready()["exporter"]
+        wait_until(lambda: requests.get(f"{url}/-/ready", timeout=5).ok, 30, "every node was visited")
+        page = requests.get(f"{url}/metrics", timeout=5).text
+    finally:
+        demo.process.terminate()
+        demo.end()
+    answer = promtool("check", "metrics", input=page)
+    assert "clickhouse_mutations_failing{" in page
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
 
 
 def test_once_with_zookeeper_sees_the_read_only_replicas(folder: Path, zookeeper: ZooKeeper) -> None:
