@@ -39,7 +39,10 @@ class Ticker:
 
     def _beat(self) -> None:
         self.last_tick = self._clock.monotonic()
-        self._tick()
+        try:
+            self._tick()
+        except Exception:  # one bad turn must not end the process; the traceback is in the log
+            log.exception("a tick failed")
 
     def step(self) -> None:
         """One turn of the loop: look at the clock, then run what is due."""

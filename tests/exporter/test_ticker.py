@@ -83,6 +83,19 @@ def test_a_slew_is_no_step(hands: SteppableClock, caplog: pytest.LogCaptureFixtu
     assert "stepped" not in caplog.text
 
 
+def test_a_tick_that_fails_is_not_the_last(hands: SteppableClock, caplog: pytest.LogCaptureFixture) -> None:
+    ticks: list[float] = []
+
+    def fail() -> None:
+        ticks.append(hands.monotonic)
+        raise RuntimeError("oops")
+
+    ticker = Ticker(fail, hands.clock())
+
+    assert ticks_in(ticker, hands, ticks, 5) >= 4
+    assert "a tick failed" in caplog.text
+
+
 def test_run_ends_when_it_is_stopped() -> None:
     stopped = threading.Event()
     hands = SteppableClock()
