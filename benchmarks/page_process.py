@@ -90,7 +90,7 @@ class PeerPage:
 
 
 def serve(app: WSGIApplication) -> str:
-    server = Server("127.0.0.1", 0, app, None)
+    server = Server("127.0.0.1", 0, app, lambda: None)
     server.start()
     return f"http://127.0.0.1:{server.server_port}/metrics"
 

@@ -27,6 +27,8 @@ SQL_GREETING = "SELECT version(), uptime(), hostName(), toUnixTimestamp(now())"
 # A slower answer says more about the network than about the clock.
 SKEW_ROUND_TRIP_SECONDS = 1.0
 LOAD_BALANCED_SECONDS = 3600.0
+# Whole seconds, a slow answer and a slewed clock stay below this.
+UPTIME_SLACK_SECONDS = 15.0
 
 
 def collect(watch: Watch, plan: Plan, clock: Clock) -> Collection:
@@ -36,10 +38,16 @@ def collect(watch: Watch, plan: Plan, clock: Clock) -> Collection:
     started_at = clock.wall()
     try:
         visit.greet()
-        failure = None
+        failure: errors.ClickHouseError | None = None
     except errors.ClickHouseError as error:
         failure = error
+    except Exception as error:  # whatever answers here is not ClickHouse: that is an answer too
+        log.exception("%s does not greet as ClickHouse does", watch.node.host)
+        reason = f"{watch.node.host}: the greeting is not ClickHouse's ({type(error).__name__})"
+        failure = errors.WrongProtocol(reason)
     runs = tuple(visit.run_all(failure))
+    if plan.tier2_due and any(run.status is Status.ACCESS_DENIED for run in runs):
+        watch.session.forget()  # a GRANT shows only when it is looked for
     return Collection(
         node=watch.node,
         # Whoever greeted us is up, however long the rest took.
@@ -75,7 +83,7 @@ class _Visit:
 
     def _notice_change(self, greeting: Greeting) -> None:
         watch = self._watch
-        restarted = greeting.uptime_seconds < watch.uptime_seconds
+        restarted = self._restarted(greeting.uptime_seconds)
         moved = greeting.hostname != watch.hostname
         if watch.hostname and moved and not restarted:
             # Another server behind the same address, and no restart: its counters are not ours.
@@ -86,6 +94,16 @@ class _Visit:
             lasting = {panel.name for panel in self._plan.panels if panel.survives_node}
             watch.memory = {name: kept for name, kept in watch.memory.items() if name in lasting}
         watch.hostname, watch.uptime_seconds = greeting.hostname, greeting.uptime_seconds
+        watch.greeted_at = self._clock.monotonic()
+
+    def _restarted(self, uptime_seconds: int) -> bool:
+        """Whether the uptime is less than it must be by now, also after a long outage."""
+        watch = self._watch
+        if not uptime_seconds or not watch.hostname:
+            return uptime_seconds < watch.uptime_seconds
+        elapsed = self._clock.monotonic() - watch.greeted_at
+        slack = max(UPTIME_SLACK_SECONDS, elapsed / 100)
+        return uptime_seconds < watch.uptime_seconds + elapsed - slack
 
     @property
     def _load_balanced(self) -> bool:

@@ -74,6 +74,7 @@ class Watch:
         self.keeper_in_doubt = True
         self.hostname = ""
         self.uptime_seconds = 0
+        self.greeted_at = 0.0
         # Monotonic seconds; for an hour after another server answered, counters are not to be trusted.
         self.load_balanced_until = float("-inf")
 

@@ -80,6 +80,9 @@ class Collecting:
 
     def _visit(self, target: Target) -> None:
         try:
+            if not self.fleet.holds(target):
+                target.watch.close()  # a reload took it away while it waited for a worker
+                return
             if target.departed:
                 self._bury(target)
                 return
@@ -91,6 +94,9 @@ class Collecting:
                 return
             self._note(target, collection)
             self._look_around(target)
+            if not self.fleet.holds(target):
+                target.watch.close()  # or while the topology was read
+                return
             if target.node.host != host:
                 self._page.forget(target.cluster.name, host)
             self._publish(target, collection)
@@ -134,6 +140,7 @@ class Collecting:
             )
         target.collection, target.suspect = collection, not collection.up
         if not collection.up:
+            target.runs.clear()  # what was ok before says nothing now
             # The slow panels must come back with the node, not ten intervals later.
             target.tier2_at = None
         for run in collection.runs:

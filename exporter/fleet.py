@@ -111,7 +111,8 @@ class Fleet:
 
     def remove(self, target: Target) -> None:
         """Forget a target; whoever is visiting it now closes its connections afterwards."""
-        self._targets.pop((target.cluster.name, target.node.address.endpoint), None)
+        if self.holds(target):  # a reload may have put another one in its place
+            del self._targets[(target.cluster.name, target.watch.session.address.endpoint)]
         target.departed = True
         if not target.busy:
             target.watch.close()

@@ -18,6 +18,7 @@ from clustersight.logs import event
 from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
+from clustersight.settings.listen import open_listener
 from clustersight.settings.model import Settings
 from clustersight.settings.web_config import WebConfig
 from exporter import landing
@@ -59,6 +60,7 @@ class Exporter:
         self._panels = panels
         self._configuration = load()
         settings = self._configuration.settings
+        self._listen = settings.exporter.listen  # it stays that of the start
         self.page = Page(clock.monotonic, extra=self._own)
         self.collecting = Collecting(settings, self._chosen(settings), self.page, clock)
         self.own = OwnMetrics(lambda: self.collecting.visits, lambda: self.page.series)
@@ -98,11 +100,29 @@ class Exporter:
                 self.own.reload_successful = False
                 event(log, logging.ERROR, "reload failed; the last good configuration stays", problems=error)
                 return str(error)
+            refused = self._would_open(configuration)
+            if refused:
+                self.own.reload_successful = False
+                event(
+                    log, logging.ERROR, "reload refused; the last good configuration stays", problems=refused
+                )
+                return refused
             self._warn_of_what_stays(configuration.settings)
             self._apply(configuration)
             self.own.reload_successful, self.own.reloaded_at = True, self._clock.wall()
             event(log, logging.INFO, "configuration reloaded", clusters=len(configuration.settings.clusters))
             return ""
+
+    def _would_open(self, new: Configuration) -> str | None:
+        """Why the address that is served now must not go without authentication or TLS; None if it may."""
+        if (self._configuration.web is not None and self.tls is not None) != (
+            new.web is not None and new.web.ssl_context() is not None
+        ):
+            return "exporter.web_config_file: switching TLS on or off needs a restart"
+        authenticated = new.web is not None and new.web.authenticates
+        return open_listener(
+            "exporter", self._listen, authenticated=authenticated, allow_open=new.settings.exporter.allow_open
+        )
 
     def _warn_of_what_stays(self, new: Settings) -> None:
         old = self._configuration.settings
@@ -121,7 +141,7 @@ class Exporter:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """The TLS of the configuration that the process started with."""
+        """The TLS of today's configuration."""
         web = self._configuration.web
         return web.ssl_context() if web is not None else None
 
@@ -196,7 +216,7 @@ def run(load: Load, *, on_ready: Callable[[str], None] | None = None) -> None:
     settings = load().settings
     listen = settings.exporter.listen
     tls = exporter.tls
-    server = Server(listen.host, listen.port, exporter.app(), tls)
+    server = Server(listen.host, listen.port, exporter.app(), lambda: exporter.tls)
     server.start()
     scheme = "https" if tls else "http"
     host = f"[{listen.host}]" if ":" in listen.host else listen.host

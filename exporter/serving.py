@@ -6,8 +6,9 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
-from socket import AF_INET6, socket
+from socket import AF_INET6, SHUT_RDWR, socket
 from socketserver import ThreadingMixIn
 from typing import Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
@@ -23,6 +24,8 @@ SOCKET_TIMEOUT_SECONDS = 15.0
 MAX_CONNECTIONS = 256
 
 Authorized = Callable[[str | None], bool]
+# Asked for each connection: a certificate that was renewed counts after a reload.
+Tls = Callable[[], ssl.SSLContext | None]
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -32,7 +35,7 @@ class Server(ThreadingMixIn, WSGIServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, app: WSGIApplication, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, host: str, port: int, app: WSGIApplication, tls: Tls) -> None:
         if ":" in host:
             self.address_family = AF_INET6
         self._tls = tls
@@ -62,10 +65,11 @@ class Server(ThreadingMixIn, WSGIServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The TLS handshake is in the client's own thread: one that never ends it blocks nobody.
         request.settimeout(REQUEST_TIMEOUT_SECONDS)
-        if self._tls is None:
+        tls = self._tls()
+        if tls is None:
             super().finish_request(request, client_address)
             return
-        with self._tls.wrap_socket(request, server_side=True) as wrapped:
+        with tls.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
@@ -93,13 +97,29 @@ class _Handler(WSGIRequestHandler):
     connection: socket
 
     def handle(self) -> None:
+        # One time for the whole head: a timeout of the socket restarts with each byte that drips in.
+        cut = threading.Timer(REQUEST_TIMEOUT_SECONDS, self._cut)
+        cut.start()
+        try:
+            complete = self._read_head()
+        finally:
+            cut.cancel()
+        if complete:
+            self._answer()
+
+    def _cut(self) -> None:
+        with suppress(OSError):  # it may be closed already
+            self.connection.shutdown(SHUT_RDWR)
+
+    def _read_head(self) -> bool:
         self.raw_requestline = self.rfile.readline(65537)
         if len(self.raw_requestline) > 65536:
             self.requestline = self.request_version = self.command = ""
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
-            return
-        if not self.parse_request():
-            return
+            return False
+        return bool(self.parse_request())
+
+    def _answer(self) -> None:
         self.connection.settimeout(SOCKET_TIMEOUT_SECONDS)
         # typeshed wants IO[bytes]; a socket reader is one in all that counts.
         handler = _ServerHandler(

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from clickhouse_connect.driver.httputil import all_managers
+
 from clustersight.clickhouse.connection import Address, Wire
-from clustersight.panels import ALL
+from clustersight.panels import ALL, server
 from clustersight.panels.panel import Status
 from tests.panels.visiting import visit
 from tests.servers.clickhouse18 import ClickHouse18, Options
@@ -48,6 +50,14 @@ def test_a_slow_network_does_not_stretch_a_visit(replicas: list[ClickHouse18]) -
     per_node = [run for run in visited.runs if not run.panel.survives_node]
     assert visited.up  # it greeted us
     assert {run.status for run in per_node} == {Status.TIMEOUT}
+
+
+def test_failed_visits_leave_no_pool_behind() -> None:
+    before = len(all_managers)
+    for _ in range(20):
+        visit(Address("127.0.0.1", 1, Wire.HTTP), server.PANEL)
+
+    assert len(all_managers) == before
 
 
 def test_five_thousand_tables_are_no_reason_for_a_timeout(

@@ -18,6 +18,7 @@ from clustersight.panels.panel import Panel, Rows, Status, probe_sql
 from tests.panels.visiting import CLOCK, run, visit, watching
 from tests.servers.clickhouse18 import PASSWORD, ClickHouse18
 from tests.servers.embedded import EmbeddedServer
+from tests.servers.misbehaving import GarbagePeer
 
 ONES = Metric("clickhouse_ones", "Ones.", ("database",))
 COUNTED = Metric("clickhouse_counted_total", "Counted.", kind=Kind.COUNTER)
@@ -244,3 +245,26 @@ def test_the_clock_of_the_exporter_decides_nothing(address: Address) -> None:
     assert visited.runs[0].status is Status.OK
     assert visited.greeting is not None
     assert visited.greeting.clock_skew_seconds == pytest.approx(3600, abs=2)
+
+
+def test_a_restart_during_a_long_outage_is_noticed(address: Address) -> None:
+    """The new server may be up for longer than the old one was when it was last seen."""
+    watch = watching(address)
+    try:
+        collect(watch, Plan((GOOD,)), CLOCK)
+        watch.memory["good"] = {"remembered": 1}
+        watch.uptime_seconds, watch.greeted_at = 0, time.monotonic() - 86400
+        collect(watch, Plan((GOOD,)), CLOCK)
+    finally:
+        watch.close()
+
+    assert "remembered" not in watch.memory.get("good", {})
+
+
+def test_an_answer_that_is_no_greeting_is_no_server_that_is_up() -> None:
+    empty = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with GarbagePeer(empty) as proxy:
+        visited = visit(Address("127.0.0.1", proxy.port, Wire.HTTP), GOOD)
+
+    assert not visited.up
+    assert visited.runs[0].status is Status.ERROR

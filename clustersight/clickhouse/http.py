@@ -14,7 +14,7 @@ import clickhouse_connect
 import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
-from clickhouse_connect.driver.httputil import get_pool_manager
+from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
 
 from clustersight.clickhouse.connection import (
     CLIENT_NAME,
@@ -108,6 +108,8 @@ class HttpConnection:
             options |= {name: str(path) for name, path in paths.items() if path}
             options["verify"] = address.verify
         manager: urllib3.PoolManager = get_pool_manager(**options)
+        # The driver keeps every manager for ever, for forks; ours are closed with their client.
+        all_managers.pop(manager, None)
         manager.pool_classes_by_scheme = _tracking_pools(self._sockets)
         return manager
 

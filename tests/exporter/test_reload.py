@@ -82,6 +82,21 @@ def test_a_reload_during_a_hung_visit_does_not_bring_the_old_cluster_back(
         assert clusters(running) == {"one"}
 
 
+def test_a_reload_while_nodes_wait_for_a_worker_loses_none(exporter: Exporters) -> None:
+    with SilentPeer() as silent:
+        hung = [
+            {"name": f"c{n}", "host": f"127.0.0.{n + 1}", "port": silent.port, "protocol": "native"}
+            for n in range(4)
+        ]
+        quick = {**QUICK, "workers": 1}
+        running = exporter({"clusters": hung, "collection": quick})
+        running.wait_for(lambda: silent.accepted > 0, "one visit hangs, the others wait")
+        running.configure({"clusters": [{**c, "username": "other"} for c in hung], "collection": quick})
+        requests.post(running.url + "/-/reload", timeout=10)
+
+        running.wait_for(lambda: clusters(running) == {"c0", "c1", "c2", "c3"}, "all are visited", 60)
+
+
 def test_a_reload_takes_the_builtin_names_away_again(exporter: Exporters, embedded: EmbeddedServer) -> None:
     config = {"clusters": [new(embedded, "one")], "collection": QUICK}
     running = exporter({**config, "exporter": {"builtin_names": True}})
