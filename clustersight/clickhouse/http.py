@@ -49,6 +49,7 @@ class HttpConnection:
         self._address = address
         self._client: Client | None = None
         self._sockets = _Sockets()
+        self._managers: list[urllib3.PoolManager] = []
         self._lock = threading.Lock()
 
     def query(
@@ -108,12 +109,14 @@ class HttpConnection:
             options |= {name: str(path) for name, path in paths.items() if path}
             options["verify"] = address.verify
         manager: urllib3.PoolManager = get_pool_manager(**options)
-        # The driver keeps every manager for ever, for forks; ours are closed with their client.
-        all_managers.pop(manager, None)
+        self._managers.append(manager)
         manager.pool_classes_by_scheme = _tracking_pools(self._sockets)
         return manager
 
     def _discard(self) -> None:
+        # The driver keeps every manager for ever, against stale sockets; ours go with their client.
+        while self._managers:
+            all_managers.pop(self._managers.pop(), None)
         client, self._client = self._client, None
         if client is not None:
             client.close()
