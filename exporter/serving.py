@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http import HTTPStatus
-from socket import AF_INET6, SHUT_RDWR, socket
+from socket import AF_INET6, SHUT_RDWR, SO_REUSEADDR, SOL_SOCKET, socket
 from socketserver import ThreadingMixIn
 from typing import Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
@@ -45,6 +45,8 @@ class Server(ThreadingMixIn, WSGIServer):
 
     def server_bind(self) -> None:
         # WSGIServer's own asks the DNS for its name, which can hang.
+        # Else a restart within a minute of a scrape finds the address in use.
+        self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
@@ -99,6 +101,7 @@ class _Handler(WSGIRequestHandler):
     def handle(self) -> None:
         # One time for the whole head: a timeout of the socket restarts with each byte that drips in.
         cut = threading.Timer(REQUEST_TIMEOUT_SECONDS, self._cut)
+        cut.daemon = True
         cut.start()
         try:
             complete = self._read_head()

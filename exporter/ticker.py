@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import schedule
@@ -29,7 +30,7 @@ class Ticker:
         self._tick = tick
         self._clock = clock
         self._scheduler = schedule.Scheduler()
-        self._offset = clock.wall() - clock.monotonic()
+        self._offset = self._local_offset()
         self.last_tick = clock.monotonic()
         self._add()
 
@@ -44,9 +45,14 @@ class Ticker:
         except Exception:  # one bad turn must not end the process; the traceback is in the log
             log.exception("a tick failed")
 
+    def _local_offset(self) -> float:
+        # schedule lives in local time: the end of summer time is a step back like any other.
+        wall = self._clock.wall()
+        return wall + time.localtime(wall).tm_gmtoff - self._clock.monotonic()
+
     def step(self) -> None:
         """One turn of the loop: look at the clock, then run what is due."""
-        offset = self._clock.wall() - self._clock.monotonic()
+        offset = self._local_offset()
         if abs(offset - self._offset) > STEP_SECONDS:
             event(log, logging.WARNING, "the clock was stepped", seconds=round(offset - self._offset, 1))
             self._add()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ STANDARD_PORTS = frozenset({8123, 8443, 443, 9000, 9440})
 PRIVATE_SUFFIXES = frozenset(
     {"internal", "local", "localdomain", "lan", "home", "corp", "intranet", "private", "test"}
 )
+HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
 # A bare name (ch1) has bare neighbours (ch2): nothing with a dot or a colon.
 BARE_NAMES = "<bare names>"
 
@@ -136,8 +139,19 @@ def may_send(host: str, configured_host: str, discover_hosts: Sequence[str]) -> 
     """
     if host.lower() == configured_host.lower():
         return True
+    if not _is_host(host):
+        return False
     patterns = discover_hosts or _own_neighbourhood(configured_host)
     return any(_matches(host, pattern) for pattern in patterns)
+
+
+def _is_host(host: str) -> bool:
+    """What a URL or a resolver could read as another place (evil/x, 0x08080808) is no host name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(HOST_NAME.fullmatch(host)) and not NUMBER.fullmatch(host.rpartition(".")[2])
+    return True
 
 
 def _own_neighbourhood(host: str) -> list[str]:
