@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import fleet, page, peer, tier1
+from benchmarks import api, fleet, history, page, peer, tier1
 from benchmarks.figures import Figure, table
 from benchmarks.place import Place
 from benchmarks.progress import say
@@ -28,6 +28,8 @@ ALL: dict[str, Measure] = {
     tier1.NAME: tier1.measure,
     peer.NAME: peer.measure,
     fleet.NAME: fleet.measure,
+    history.NAME: history.measure,
+    api.NAME: api.measure,
 }
 
 

@@ -18,9 +18,10 @@ from wsgiref.types import WSGIApplication
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_wsgi_app
 
 from benchmarks.made_up_fleet import CLUSTER, Said, say_all
+from clustersight.configuration import Configuration
 from clustersight.settings.model import Settings
 from exporter.page import Format, PieceKey
-from exporter.process import Configuration, Exporter, system_clock
+from exporter.process import Exporter, system_clock
 from exporter.serving import Server
 
 BUILDS = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 from clustersight.clickhouse import errors
@@ -12,6 +13,8 @@ from clustersight.collection import Clock, Watch
 # A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline.
 KEEPER_TIMEOUT_SECONDS = 3.0
 KEEPER_QUERY_ID = "clustersight-keeper-"
+# A Keeper that is well answers within milliseconds.
+LOOK_AGAIN_SECONDS = 0.2
 
 
 class Asking:
@@ -53,7 +56,7 @@ class Asking:
     def keeper_query(self, sql: str, **values: Any) -> Result:
         """Raises TimedOut when Keeper hangs, also while an earlier query of ours still does."""
         watch = self._watch
-        if watch.keeper_in_doubt and watch.session.still_runs(KEEPER_QUERY_ID, KEEPER_TIMEOUT_SECONDS):
+        if self._keeper_is_busy():
             raise errors.TimedOut("an earlier question to Keeper has not been answered yet")
         watch.keeper_session.adopt(watch.session.known)
         self.queries += 1
@@ -71,3 +74,16 @@ class Asking:
         watch.keeper_in_doubt = False
         self.read_rows += result.read_rows
         return result
+
+    def _keeper_is_busy(self) -> bool:
+        """Whether a question of ours is there: one that hangs, not one that is just being answered."""
+        watch = self._watch
+        if not (watch.keeper_in_doubt or watch.shares_keeper) or not self._looks_busy():
+            return False
+        if not watch.shares_keeper:
+            return True
+        threading.Event().wait(LOOK_AGAIN_SECONDS)
+        return self._looks_busy()
+
+    def _looks_busy(self) -> bool:
+        return self._watch.session.still_runs(KEEPER_QUERY_ID, KEEPER_TIMEOUT_SECONDS)

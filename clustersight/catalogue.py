@@ -9,6 +9,7 @@ from pathlib import Path
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
+from clustersight.scores import HEALTH
 from clustersight.self_metrics import EXPORTER, RUNNER
 
 _HEAD = """\
@@ -25,7 +26,7 @@ _RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|--
 
 def metrics() -> tuple[Metric, ...]:
     """Every declared family: the panels' and the runner's."""
-    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *EXPORTER)
+    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *HEALTH, *EXPORTER)
 
 
 def rates() -> tuple[Rate, ...]:
@@ -36,8 +37,9 @@ def rates() -> tuple[Rate, ...]:
 def document() -> str:
     """The text of docs/METRICS.md."""
     runner = "\n## The runner\n\nOf every node and panel, by the exporter itself.\n" + _metric_table(RUNNER)
+    score = "\n## The health score\n\nOf every cluster.\n" + _metric_table(HEALTH)
     own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
-    return _HEAD + "".join(_section(panel) for panel in ALL) + runner + own + _metric_table(EXPORTER)
+    return _HEAD + "".join(_section(panel) for panel in ALL) + runner + score + own + _metric_table(EXPORTER)
 
 
 def _section(panel: Panel) -> str:

@@ -12,6 +12,7 @@ from clustersight.commands.cluster import cluster
 from clustersight.commands.config import KNOWN_PANELS, config
 from clustersight.commands.demo import demo
 from clustersight.commands.scrape import scrape
+from clustersight.commands.store import store
 from clustersight.panels import NAMES
 
 # Arguments of a process are its own: it parses them, and its --help teaches them.
@@ -38,5 +39,12 @@ def exporter(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "exporter", *arguments])  # noqa: S606
 
 
-for command in (demo, config, cluster, scrape):
+@main.command(context_settings=_PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def api(arguments: tuple[str, ...]) -> None:
+    """Run the API: /api/v1 on 127.0.0.1:3001."""
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", *arguments])  # noqa: S606
+
+
+for command in (demo, config, cluster, scrape, store):
     main.add_command(command)

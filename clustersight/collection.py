@@ -63,15 +63,21 @@ class Clock:
 
 
 class Watch:
-    """What is kept of one node between its collections. Used by one thread at a time."""
+    """What is kept of one node between its collections. Used by one thread at a time.
 
-    def __init__(self, node: Node, session: Session, keeper_session: Session) -> None:
+    `shares_keeper`: others of our processes ask the same Keeper, and are looked for before every question.
+    """
+
+    def __init__(
+        self, node: Node, session: Session, keeper_session: Session, *, shares_keeper: bool = False
+    ) -> None:
         self.node = node
         self.session = session
         self.keeper_session = keeper_session
         self.memory: dict[str, dict[str, Any]] = {}
         # A question of an earlier run of this process may still hang on the server.
         self.keeper_in_doubt = True
+        self.shares_keeper = shares_keeper
         self.hostname = ""
         self.uptime_seconds = 0
         self.greeted_at = 0.0

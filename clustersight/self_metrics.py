@@ -73,9 +73,26 @@ RELOADED_AT = Metric(
 )
 SERIES = Metric("clustersight_exporter_series", "Series of the clusters on this page.")
 VISITS = Metric("clustersight_exporter_visits_total", "Visits to nodes since the start.", kind=Kind.COUNTER)
+STORE_UP = Metric(
+    "clustersight_store_up", "1 if the last write to the store succeeded; collecting goes on without it."
+)
+LEADER = Metric(
+    "clustersight_exporter_leader", "1 if this exporter works on its store, 0 while it stands by for another."
+)
+VISITS_STORED = Metric(
+    "clustersight_exporter_visits_stored_total", "Visits that were written to the store.", kind=Kind.COUNTER
+)
+VISITS_NOT_STORED = Metric(
+    "clustersight_exporter_visits_not_stored_total",
+    "Visits that were not: the store failed, or a later visit to the node overtook them.",
+    kind=Kind.COUNTER,
+)
 
 # Of the exporter as a process: without cluster and host.
-EXPORTER: tuple[Metric, ...] = (BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, SERIES, VISITS)
+EXPORTER: tuple[Metric, ...] = (
+    BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, SERIES, VISITS, STORE_UP, LEADER, VISITS_STORED,
+    VISITS_NOT_STORED,
+)  # fmt: skip
 
 RUNNER: tuple[Metric, ...] = (
     UP, INFO, VERSION_MISMATCH, PANEL_UP, LAST_SUCCESS, STATUS, DURATION, READ_ROWS, DROPPED, COLLECTION,

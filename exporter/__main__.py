@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from clustersight import logs
+from clustersight.configuration import Start, tell_url
 from clustersight.panels import NAMES
 from clustersight.problem import SettingsError
-from clustersight.settings import file as config_file
-from clustersight.settings import web_config
 from clustersight.settings.listen import parse_listen
-from exporter.process import Configuration, run
+from clustersight.store.errors import StoreError
+from clustersight.store.opening import open_store
+from exporter.process import run
 
 log = logging.getLogger("exporter")
 
@@ -38,13 +39,15 @@ def main(file: Path | None, listen: str | None, url_file: Path | None) -> None:
     Serves /metrics, / for people, /-/healthy and /-/ready; SIGHUP and POST /-/reload read the
     configuration again, all or nothing. SIGTERM stops it.
     """
+    start = Start("exporter", NAMES, file, _valid(listen))
     try:
-        loaded = config_file.load(file, _environment(listen), NAMES)
+        loaded = start.read()
         logs.configure(loaded.settings.log.level, loaded.settings.log.format)
         for warning in loaded.warnings:
             log.warning("%s", warning)
-        run(lambda: _load(file, listen), on_ready=lambda url: _write(url_file, url))
-    except SettingsError as error:
+        store = open_store(loaded.settings, os.environ)
+        run(start.configuration, store, on_ready=lambda url: tell_url(url_file, url))
+    except (SettingsError, StoreError) as error:
         sys.exit(str(error))
     except OSError as error:
         where = listen or "exporter.listen"
@@ -53,29 +56,13 @@ def main(file: Path | None, listen: str | None, url_file: Path | None) -> None:
         )
 
 
-def _environment(listen: str | None) -> dict[str, str]:
-    environment = dict(os.environ)
-    if listen is not None:
-        try:
+def _valid(listen: str | None) -> str | None:
+    try:
+        if listen is not None:
             parse_listen(listen)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--listen") from error
-        # A quoted YAML string: [::1]:9116 would be a list.
-        environment["CLUSTERSIGHT__EXPORTER__LISTEN"] = f'"{listen}"'
-    return environment
-
-
-def _load(file: Path | None, listen: str | None) -> Configuration:
-    settings = config_file.load(file, _environment(listen), NAMES).settings
-    web_file = settings.exporter.web_config_file
-    return Configuration(settings, web_config.load(web_file) if web_file else None)
-
-
-def _write(url_file: Path | None, url: str) -> None:
-    if url_file is not None:
-        unfinished = url_file.with_suffix(".part")
-        unfinished.write_text(url + "\n")
-        unfinished.replace(url_file)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from error
+    return listen
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from clustersight.clickhouse import topology
 from clustersight.clickhouse.errors import ClickHouseError
@@ -14,9 +15,10 @@ from clustersight.logs import event
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Panel, Scope, Status, Tier
 from clustersight.self_metrics import REFUSED_HOSTS, VERSION_MISMATCH, node_samples, panel_samples
-from clustersight.settings.model import Settings
+from clustersight.settings.model import PanelSettings, Settings
 from exporter.fleet import Fleet, Target
 from exporter.page import Page, PieceKey
+from exporter.recording import Record
 from exporter.timetable import tier2_due
 from exporter.workers import Workers
 
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 # A new node is seen within a minute; the query costs 1 ms.
 TOPOLOGY_SECONDS = 60.0
 TOPOLOGY_TIMEOUT_SECONDS = 3.0
+# The piece of the page that the score is; scoring.py puts it there.
+HEALTH = "health"
 _WELL = frozenset({Status.OK, Status.UNSUPPORTED, Status.DISABLED})
 
 
@@ -35,10 +39,18 @@ class Collecting:
     workers of the others are free.
     """
 
-    def __init__(self, settings: Settings, panels: Sequence[Panel], page: Page, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        panels: Sequence[Panel],
+        page: Page,
+        clock: Clock,
+        record: Callable[[Record], None] = lambda _: None,
+    ) -> None:
         self.fleet = Fleet(clock.monotonic)
         self._page = page
         self._clock = clock
+        self._record = record
         self._lock = threading.Lock()
         workers = settings.collection.workers
         self._workers = Workers("collect", workers)
@@ -50,14 +62,13 @@ class Collecting:
         """Follow new settings; clusters that did not change keep their connections and their pieces."""
         with self._lock:
             self._settings, self._panels = settings, panels
-            gone = self.fleet.configure(settings.clusters, settings.collection.interval_sec)
-        for target in gone:
-            self._page.forget(target.cluster.name, target.node.host)
-        known = set(self.fleet.clusters)
-        names = {panel.name for panel in panels} | {""}
-        for target in self.fleet.targets:
-            target.runs = {name: run for name, run in target.runs.items() if name in names}
-        self._page.drop(lambda key: key.cluster not in known or key.panel not in names)
+            for target in self.fleet.configure(settings.clusters, settings.collection.interval_sec):
+                self._page.forget(target.cluster.name, target.node.host)
+            known = set(self.fleet.clusters)
+            names = {panel.name for panel in panels} | {"", HEALTH}
+            for target in self.fleet.targets:
+                target.runs = {name: run for name, run in target.runs.items() if name in names}
+            self._page.drop(lambda key: key.cluster not in known or key.panel not in names)
 
     def tick(self) -> None:
         """Send a worker to every target that is due. Never waits."""
@@ -80,29 +91,31 @@ class Collecting:
 
     def _visit(self, target: Target) -> None:
         try:
-            if not self.fleet.holds(target):
-                target.watch.close()  # a reload took it away while it waited for a worker
-                return
             if target.departed:
                 self._bury(target)
-                return
-            host, plan = target.node.host, self._plan(target)
-            collection = collect(target.watch, plan, self._clock)
-            self.visits += 1
-            if not self.fleet.holds(target):
-                target.watch.close()  # a reload took it away meanwhile
-                return
-            self._note(target, collection)
-            self._look_around(target)
-            if not self.fleet.holds(target):
-                target.watch.close()  # or while the topology was read
-                return
-            if target.node.host != host:
-                self._page.forget(target.cluster.name, host)
-            self._publish(target, collection)
+            else:
+                self._collect(target)
         finally:
-            target.busy = False
+            self._release(target)
+
+    def _release(self, target: Target) -> None:
+        with self._lock:
             self.fleet.schedule_next(target, self._clock.monotonic())
+            target.busy = False
+            if not self.fleet.holds(target):
+                target.watch.close()  # a reload took it away while this worker had it
+
+    def _collect(self, target: Target) -> None:
+        collection = collect(target.watch, self._plan(target), self._clock)
+        self.visits += 1
+        if not self.fleet.holds(target):
+            return
+        self._note(target, collection)
+        self._look_around(target)
+        # Whoever takes a node off the page holds this lock too: what has gone cannot be put back.
+        with self._lock:
+            if self.fleet.holds(target):
+                self._publish(target, collection)
 
     def _plan(self, target: Target) -> Plan:
         collection, cluster = self._settings.collection, target.cluster
@@ -121,9 +134,9 @@ class Collecting:
             expected_readonly=cluster.expected_readonly,
         )
 
-    def _disabled(self, panels: object) -> frozenset[str]:
+    def _disabled(self, panels: Mapping[str, PanelSettings]) -> frozenset[str]:
         collection = self._settings.collection
-        off = {name for name, panel in dict(panels).items() if not panel.enabled}  # type: ignore[call-overload]
+        off = {name for name, panel in panels.items() if not panel.enabled}
         tiers = {Tier.ONE: collection.tier1, Tier.TWO: collection.tier2}
         return frozenset(off | {p.name for p in self._panels if not tiers[p.tier]})
 
@@ -169,6 +182,7 @@ class Collecting:
             )
 
     def _publish(self, target: Target, collection: Collection) -> None:
+        """Put a node's pieces on the page; the lock is held."""
         cluster, host = target.cluster.name, target.node.host
         if not collection.up:
             kept = {run.panel.name for run in collection.runs if run.status is Status.OK} | {""}
@@ -180,44 +194,45 @@ class Collecting:
         own: list[Sample] = [*node_samples(collection, target.node)]
         own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
         self._page.put(PieceKey(cluster, host, ""), own)
-        self._publish_cluster(cluster)
+        self._page.put(PieceKey(cluster, "", ""), self.cluster_samples(cluster))
+        logical_clusters = self.fleet.topology(cluster).logical_clusters
+        self._record(Record(target.cluster, collection, tuple(own), logical_clusters))
 
-    def _publish_cluster(self, cluster: str) -> None:
+    def cluster_samples(self, cluster: str) -> list[Sample]:
+        """What is said of a cluster as a whole."""
         found = [t.collection for t in self.fleet.targets if t.cluster.name == cluster and t.collection]
         versions = {c.greeting.version for c in found if c.up and c.greeting}
         refused = self.fleet.topology(cluster).refused_hosts
         samples = [Sample(REFUSED_HOSTS, (), float(len(refused)))]
         if versions:
             samples.append(Sample(VERSION_MISMATCH, (), float(len(versions) > 1)))
-        self._page.put(PieceKey(cluster, "", ""), samples)
+        return samples
 
     def _look_around(self, target: Target) -> None:
-        """Read the topology, on the configured node, while this worker still has it."""
+        """Read the topology, on the configured node, while this worker still has it.
+
+        Without `discover` only the names of the logical clusters are taken from it.
+        """
         now, cluster = self._clock.monotonic(), target.cluster
         known = target.collection is not None and target.collection.up
         recent = target.topology_at is not None and now - target.topology_at < TOPOLOGY_SECONDS
-        if not (cluster.discover and target.node.is_configured and known) or recent:
+        if not (target.node.is_configured and known) or recent:
             return
         try:
             members = topology.read_members(target.watch.session, TOPOLOGY_TIMEOUT_SECONDS)
         except ClickHouseError as error:
-            place = {"cluster": cluster.name, "host": target.node.host}
-            event(log, logging.WARNING, "topology not read", **place, error=error.message)
+            if cluster.discover:
+                place = {"cluster": cluster.name, "host": target.node.host}
+                event(log, logging.WARNING, "topology not read", **place, error=error.message)
             return
         target.topology_at = now
-        found = topology.resolve(
-            cluster.name,
-            target.watch.session.address,
-            members,
-            cluster.logical_cluster or "default",
-            cluster.discover_hosts,
-        )
+        found = _topology(target, members)
         with self._lock:
             before = {t.node.host for t in self.fleet.targets if t.cluster.name == cluster.name}
             self.fleet.follow(cluster.name, found)
             after = {t.node.host for t in self.fleet.targets if t.cluster.name == cluster.name}
-        for host in before - after:
-            self._page.forget(cluster.name, host)
+            for host in before - after:
+                self._page.forget(cluster.name, host)
         if refused := found.refused_hosts:
             event(
                 log, logging.WARNING, "hosts refused by discover_hosts", cluster=cluster.name, hosts=refused
@@ -225,16 +240,25 @@ class Collecting:
 
     def _bury(self, target: Target) -> None:
         """A node that left is shown as down for one interval, then no more."""
-        cluster, host = target.cluster.name, target.node.host
-        if target.collection is not None and target.collection.up:
-            gone = Collection(target.node, False, "left the cluster", None, self._clock.wall(), 0.0, ())
-            target.collection = gone
-            self._publish(target, gone)
-            return
         with self._lock:
+            if not self.fleet.holds(target) or not target.departed:
+                return  # a reload took it away, or it is back
+            if target.collection is not None and target.collection.up:
+                gone = Collection(target.node, False, "left the cluster", None, self._clock.wall(), 0.0, ())
+                target.collection = gone
+                self._publish(target, gone)
+                return
             self.fleet.remove(target)
-        target.watch.close()
-        self._page.forget(cluster, host)
+            self._page.forget(target.cluster.name, target.node.host)
+
+
+def _topology(target: Target, members: Sequence[topology.Member]) -> topology.Topology:
+    cluster, address = target.cluster, target.watch.session.address
+    if not cluster.discover:
+        itself = topology.alone(cluster.name, address)
+        return replace(itself, logical_clusters=tuple(sorted({m.cluster for m in members})))
+    logical_cluster = cluster.logical_cluster or "default"
+    return topology.resolve(cluster.name, address, members, logical_cluster, cluster.discover_hosts)
 
 
 def _belongs(panel: Panel, target: Target, slow: bool) -> bool:

@@ -71,7 +71,8 @@ class Fleet:
     def configure(self, clusters: Iterable[ClusterSettings], interval_seconds: float) -> list[Target]:
         """Follow the settings; returns the targets of clusters that are gone or changed."""
         wanted = {cluster.name: cluster for cluster in clusters}
-        self.interval_seconds = interval_seconds
+        if interval_seconds != self.interval_seconds:
+            self._hurry(interval_seconds)
         changed = [name for name, known in self._clusters.items() if wanted.get(name) != known]
         gone = [t for t in self.targets if t.cluster.name in changed]
         for target in gone:
@@ -83,6 +84,12 @@ class Fleet:
                 self._clusters[name] = cluster
                 self.follow(name, alone(name, address_of(cluster)))
         return gone
+
+    def _hurry(self, interval_seconds: float) -> None:
+        """A shorter interval holds at once, not after a visit that may be an hour away."""
+        self.interval_seconds, now = interval_seconds, self._monotonic()
+        for target in self.targets:
+            target.due = min(target.due, next_due(now, interval_seconds, target.phase))
 
     def follow(self, cluster: str, topology: Topology) -> None:
         """Add the nodes that are new, place those that are known, send off those that left."""

@@ -12,8 +12,19 @@ from prometheus_client.registry import Collector
 
 from clustersight import __version__
 from clustersight.metrics import Metric
-from clustersight.self_metrics import BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, SERIES, VISITS
+from clustersight.self_metrics import (
+    BUILD_INFO,
+    LEADER,
+    RELOAD_SUCCESSFUL,
+    RELOADED_AT,
+    SERIES,
+    STORE_UP,
+    VISITS,
+    VISITS_NOT_STORED,
+    VISITS_STORED,
+)
 from exporter.page import Format
+from exporter.recorder import Recorder
 
 
 class OwnMetrics(Collector):
@@ -23,6 +34,7 @@ class OwnMetrics(Collector):
         self._visits = visits
         self._series = series
         self._process = ProcessCollector(registry=CollectorRegistry())
+        self.recorder: Recorder | None = None
         self.reload_successful = True
         self.reloaded_at = 0.0
 
@@ -34,6 +46,8 @@ class OwnMetrics(Collector):
         yield _gauge(RELOADED_AT, self.reloaded_at)
         yield _gauge(SERIES, self._series())
         yield CounterMetricFamily(VISITS.name, VISITS.help, value=self._visits())
+        if self.recorder is not None:
+            yield from _of_store(self.recorder)
         yield from self._process.collect()
 
     def render(self, page_format: Format) -> bytes:
@@ -42,6 +56,13 @@ class OwnMetrics(Collector):
         registry.register(self)
         generate = generate_latest if page_format is Format.TEXT else openmetrics.generate_latest
         return bytes(generate(registry))
+
+
+def _of_store(recorder: Recorder) -> Iterator[Family]:
+    yield _gauge(STORE_UP, float(not recorder.error))
+    yield _gauge(LEADER, float(recorder.leadership.leads))
+    yield CounterMetricFamily(VISITS_STORED.name, VISITS_STORED.help, value=recorder.written)
+    yield CounterMetricFamily(VISITS_NOT_STORED.name, VISITS_NOT_STORED.help, value=recorder.left_out)
 
 
 def _gauge(metric: Metric, value: float) -> Family:

@@ -8,23 +8,25 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from wsgiref.types import WSGIApplication
 
 from clustersight import __version__
 from clustersight.collection import Clock
+from clustersight.configuration import Configuration, Load
+from clustersight.effective import Effective
 from clustersight.logs import event
 from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
 from clustersight.settings.listen import open_listener
 from clustersight.settings.model import Settings
-from clustersight.settings.web_config import WebConfig
+from clustersight.store.opening import Store
 from exporter import landing
 from exporter.collecting import Collecting
 from exporter.own import OwnMetrics
 from exporter.page import Format, Page
+from exporter.remembering import Remembering
 from exporter.routes import HTML, POLICY, Reply, Request, application, metrics_reply, text
 from exporter.serving import Authorized, Server, guarded
 from exporter.ticker import Ticker
@@ -36,17 +38,6 @@ STALLED_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """Everything that comes from files: taken over as a whole, or not at all."""
-
-    settings: Settings
-    web: WebConfig | None = None
-
-
-Load = Callable[[], Configuration]
-
-
 def system_clock() -> Clock:
     return Clock(time.time, time.monotonic)
 
@@ -54,22 +45,34 @@ def system_clock() -> Clock:
 class Exporter:
     """Wires collecting, page and routes. `load` reads the configuration anew and raises SettingsError."""
 
-    def __init__(self, load: Load, clock: Clock, panels: tuple[Panel, ...] = ALL) -> None:
+    def __init__(
+        self, load: Load, clock: Clock, store: Store | None = None, panels: tuple[Panel, ...] = ALL
+    ) -> None:
         self._load = load
         self._clock = clock
         self._panels = panels
-        self._configuration = load()
-        settings = self._configuration.settings
+        self.configuration = load()
+        settings = self.configuration.settings
         self._listen = settings.exporter.listen  # it stays that of the start
         self.page = Page(clock.monotonic, extra=self._own)
-        self.collecting = Collecting(settings, self._chosen(settings), self.page, clock)
+        self.remembering = Remembering(store, clock, self.configuration, self._watch) if store else None
+        self.collecting = Collecting(
+            # What the store's clusters are is known only once this exporter leads.
+            settings.model_copy(update={"clusters": ()}) if store else settings,
+            self._chosen(settings),
+            self.page,
+            clock,
+            self.remembering.record if self.remembering else lambda _: None,
+        )
         self.own = OwnMetrics(lambda: self.collecting.visits, lambda: self.page.series)
         self.own.reloaded_at = clock.wall()
         self.ticker = Ticker(self._tick, clock)
-        self._reload_wanted = threading.Event()
+        self._reload_wanted = False
         self._reload_lock = threading.Lock()
         self._was_ready = False
-        self._apply(self._configuration)
+        if self.remembering is not None:
+            self.own.recorder = self.remembering.recorder
+            self.remembering.start(self.collecting, self.page)
 
     def _chosen(self, settings: Settings) -> tuple[Panel, ...]:
         return (*self._panels, builtin.PANEL) if settings.exporter.builtin_names else self._panels
@@ -77,16 +80,23 @@ class Exporter:
     def _own(self, page_format: Format) -> bytes:
         return self.own.render(page_format)
 
-    def _apply(self, configuration: Configuration) -> None:
-        settings = configuration.settings
+    def _watch(self, found: Effective) -> None:
+        """Follow settings as they hold now, from wherever they come."""
+        settings = found.settings
         self.page.max_rows_per_panel = settings.collection.max_rows_per_panel
         self.page.max_series = settings.collection.max_series
         self.collecting.configure(settings, self._chosen(settings))
-        self._configuration = configuration
+
+    def _apply(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        if self.remembering is None:
+            self._watch(Effective(configuration.settings, {}))
+        else:
+            self.remembering.following.rebase(configuration)
 
     def _tick(self) -> None:
-        if self._reload_wanted.is_set():
-            self._reload_wanted.clear()
+        if self._reload_wanted:
+            self._reload_wanted = False
             self.reload()
         self.collecting.tick()
         self.page.tick()
@@ -97,25 +107,24 @@ class Exporter:
             try:
                 configuration = self._load()
             except SettingsError as error:
-                self.own.reload_successful = False
-                event(log, logging.ERROR, "reload failed; the last good configuration stays", problems=error)
-                return str(error)
+                return self._refuse_reload(str(error))
             refused = self._would_open(configuration)
             if refused:
-                self.own.reload_successful = False
-                event(
-                    log, logging.ERROR, "reload refused; the last good configuration stays", problems=refused
-                )
-                return refused
+                return self._refuse_reload(refused)
             self._warn_of_what_stays(configuration.settings)
             self._apply(configuration)
             self.own.reload_successful, self.own.reloaded_at = True, self._clock.wall()
             event(log, logging.INFO, "configuration reloaded", clusters=len(configuration.settings.clusters))
             return ""
 
+    def _refuse_reload(self, problems: str) -> str:
+        self.own.reload_successful = False
+        event(log, logging.ERROR, "reload refused; the last good configuration stays", problems=problems)
+        return problems
+
     def _would_open(self, new: Configuration) -> str | None:
         """Why the address that is served now must not go without authentication or TLS; None if it may."""
-        if (self._configuration.web is not None and self.tls is not None) != (
+        if (self.configuration.web is not None and self.tls is not None) != (
             new.web is not None and new.web.ssl_context() is not None
         ):
             return "exporter.web_config_file: switching TLS on or off needs a restart"
@@ -125,24 +134,30 @@ class Exporter:
         )
 
     def _warn_of_what_stays(self, new: Settings) -> None:
-        old = self._configuration.settings
+        old = self.configuration.settings
         if new.exporter.listen != old.exporter.listen or new.collection.workers != old.collection.workers:
             event(log, logging.WARNING, "exporter.listen and collection.workers need a restart")
 
     def ask_for_reload(self) -> None:
         """For a signal handler: the reload itself happens in the ticking thread."""
-        self._reload_wanted.set()
+        self._reload_wanted = True
+
+    def stop(self) -> None:
+        """Let visits end and be written, for some seconds at the most."""
+        self.collecting.stop(STOP_SECONDS)
+        if self.remembering is not None:
+            self.remembering.recorder.stop(STOP_SECONDS)
 
     @property
     def authorized(self) -> Authorized | None:
         """The check of HTTP basic auth of today's configuration; None without users."""
-        web = self._configuration.web
+        web = self.configuration.web
         return web.authorized if web is not None and web.authenticates else None
 
     @property
     def tls(self) -> ssl.SSLContext | None:
         """The TLS of today's configuration."""
-        web = self._configuration.web
+        web = self.configuration.web
         return web.ssl_context() if web is not None else None
 
     def app(self) -> WSGIApplication:
@@ -171,7 +186,8 @@ class Exporter:
 
     def _selection(self, request: Request) -> Reply:
         cluster, panel = request.one("cluster"), request.one("panel")
-        clusters, names = sorted(self.collecting.fleet.clusters), [p.name for p in self._panels]
+        clusters = sorted(self.collecting.fleet.clusters)
+        names = [p.name for p in self._chosen(self.configuration.settings)]
         if cluster is None:
             return text(
                 "panel=NAME needs cluster=NAME too; there are: " + ", ".join(clusters), "404 Not Found"
@@ -189,6 +205,9 @@ class Exporter:
         return text("ClusterSight exporter is healthy.")
 
     def _ready(self, _: Request) -> Reply:
+        waiting_for = self.remembering.waiting_for if self.remembering else ""
+        if waiting_for:
+            return text(waiting_for, "503 Service Unavailable")
         pending = self.collecting.pending
         if pending:
             waiting = ", ".join(pending[:20])
@@ -208,12 +227,11 @@ class Exporter:
         return text("reloaded")
 
 
-def run(load: Load, *, on_ready: Callable[[str], None] | None = None) -> None:
+def run(load: Load, store: Store, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises SettingsError and OSError (the address is taken) at the start."""
-    exporter = Exporter(load, system_clock())
-    stopped = threading.Event()
-    _handle_signals(exporter, stopped)
-    settings = load().settings
+    exporter = Exporter(load, system_clock(), store)
+    _handle_signals(exporter)
+    settings = exporter.configuration.settings
     listen = settings.exporter.listen
     tls = exporter.tls
     server = Server(listen.host, listen.port, exporter.app(), lambda: exporter.tls)
@@ -225,11 +243,11 @@ def run(load: Load, *, on_ready: Callable[[str], None] | None = None) -> None:
     if on_ready is not None:
         on_ready(url)
     try:
-        exporter.ticker.run(stopped)
+        exporter.ticker.run()
     finally:
         event(log, logging.INFO, "stopping")
         server.shutdown()
-        exporter.collecting.stop(STOP_SECONDS)
+        exporter.stop()
         event(log, logging.INFO, "stopped")
 
 
@@ -252,9 +270,10 @@ def _announce(settings: Settings, url: str, *, secured: bool) -> None:
         )
 
 
-def _handle_signals(exporter: Exporter, stopped: threading.Event) -> None:
+def _handle_signals(exporter: Exporter) -> None:
+    # A handler runs between two instructions of the ticking thread: it must not take a lock.
     def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
+        exporter.ticker.stopped = True
 
     def reload(_number: int, _frame: FrameType | None) -> None:
         exporter.ask_for_reload()

@@ -7,7 +7,6 @@ loop watches for a divergence of wall and monotonic time, and then adds the tick
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
@@ -26,8 +25,12 @@ POLL_SECONDS = 0.25
 class Ticker:
     """Calls `tick` once a second until it is stopped."""
 
-    def __init__(self, tick: Callable[[], None], clock: Clock) -> None:
+    def __init__(
+        self, tick: Callable[[], None], clock: Clock, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.stopped = False
         self._tick = tick
+        self._sleep = sleep
         self._clock = clock
         self._scheduler = schedule.Scheduler()
         self._offset = self._local_offset()
@@ -59,7 +62,8 @@ class Ticker:
         self._offset = offset
         self._scheduler.run_pending()
 
-    def run(self, stopped: threading.Event) -> None:
+    def run(self) -> None:
         """Turn until `stopped` is set."""
-        while not stopped.wait(POLL_SECONDS):
+        while not self.stopped:
             self.step()
+            self._sleep(POLL_SECONDS)

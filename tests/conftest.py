@@ -12,6 +12,7 @@ from tests.servers import clickhouse18
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.clickhouse18 import ClickHouse18
 from tests.servers.embedded import EmbeddedServer
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import MissingPackage, ServerProcess
 from tests.servers.prometheus import Prometheus
 from tests.servers.zookeeper import ZooKeeper
@@ -70,6 +71,17 @@ def embedded(servers_folder: Path) -> Iterator[EmbeddedServer]:
     server = EmbeddedServer(servers_folder / "embedded")
     with running(server):
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql(servers_folder: Path) -> Iterator[PostgreSQL]:
+    """One PostgreSQL 15; a test makes a database of its own, and starts the server again if it stops it."""
+    server = PostgreSQL(servers_folder / "postgresql")
+    try:
+        with running(server):
+            yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@
 # also after a failure.
 set -eu
 
-PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-sql-exporter"
+PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-sql-exporter postgresql"
 # What the packages install as services.
-SERVICES="clickhouse-server zookeeper prometheus prometheus-sql-exporter"
+SERVICES="clickhouse-server zookeeper prometheus prometheus-sql-exporter postgresql"
 POLICY=/usr/sbin/policy-rc.d
 POLICY_BACKUP=/usr/sbin/policy-rc.d.before-clustersight
 

@@ -150,6 +150,7 @@ def test_sql_on_system_tables_is_only_where_it_belongs() -> None:
     allowed = (
         "clustersight/clickhouse/",
         "clustersight/panels/",
+        "clustersight/inspector/",
         "clustersight/demo/",
         "clustersight/collect.py",
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from clustersight.clickhouse import capabilities
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Address, Connection, Result, Wire
 from clustersight.clickhouse.errors import SettingRefused
-from clustersight.clickhouse.sql import bind, compose, main_table
+from clustersight.clickhouse.sql import bind, compose, ident, main_table
 
 # Two threads and 200 000 rows are what the recommended profile allows (facts/clickhouse-facts.md, 5).
 MAX_THREADS = 2
@@ -79,18 +81,51 @@ class Session:
         """Compose, bind and run, with limits where the user may send them. Raises ClickHouseError."""
         able = self.capabilities(timeout_seconds)
         text = bind(compose(sql, able.has_beside(main_table(sql))), values)
-        if not self._limited(able):
+        return self.run(text, timeout_seconds=timeout_seconds, query_id=query_id)
+
+    def run(
+        self,
+        text: str,
+        *,
+        timeout_seconds: float,
+        query_id: str = "",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        database: str = "",
+    ) -> Result:
+        """Run a statement as it is, with limits where the user may send them. Raises ClickHouseError.
+
+        `settings` go beside the limits, and are the first to be left out where the server refuses them.
+        `database` is the one of names without any.
+        """
+        place = self._inside(database, timeout_seconds)
+
+        def send(chosen: Mapping[str, Any]) -> Result:
             return self._connection.query(
-                text, timeout_seconds=timeout_seconds, settings={}, query_id=query_id
+                text, timeout_seconds=timeout_seconds, settings={**chosen, **place}, query_id=query_id
             )
+
+        if not self._limited(self.capabilities(timeout_seconds)):
+            return send({})
+        bounds = limits(timeout_seconds)
+        if settings:
+            with suppress(SettingRefused):
+                return send({**bounds, **settings})
         try:
-            return self._connection.query(
-                text, timeout_seconds=timeout_seconds, settings=limits(timeout_seconds), query_id=query_id
-            )
+            return send(bounds)
         except SettingRefused:
             # A constraint of the profile (452) forbids a value: its own limits hold then, and our deadline.
             self._limits_refused = True
-        return self._connection.query(text, timeout_seconds=timeout_seconds, settings={}, query_id=query_id)
+        return send({})
+
+    def _inside(self, database: str, timeout_seconds: float) -> Mapping[str, Any]:
+        """What a query carries so that bare names are those of a database: over HTTP a parameter,
+        which no user is refused; a native connection is told beforehand."""
+        if not database:
+            return {}
+        if self.address.wire is Wire.HTTP:
+            return {"database": database}
+        self.ask(f"USE {ident(database)}", timeout_seconds)
+        return {}
 
     def still_runs(self, query_id_prefix: str, timeout_seconds: float) -> bool:
         """Whether the server still works on a query of ours that we gave up. Raises ClickHouseError."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from clustersight.problem import SettingsError
+from clustersight.health import THRESHOLD_NAMES, unknown_thresholds
+from clustersight.problem import SettingsError, unknown
 from clustersight.settings.file import Loaded, load
 from clustersight.settings.path import secrets_in
 from clustersight.yaml_file import dotted
@@ -41,6 +42,9 @@ def check(context: click.Context, file: Path | None) -> None:
     Nothing is connected to.
     """
     loaded = _loaded(context, file)
+    if wrong := unknown_thresholds(loaded.settings.health.thresholds):
+        _tell([f"health.thresholds: {unknown('threshold', name, THRESHOLD_NAMES)}" for name in wrong])
+        context.exit(1)
     origin = loaded.source or "the environment and the defaults (no FILE given, CLUSTERSIGHT_CONFIG unset)"
     click.echo(f"ok: {_count(len(loaded.settings.clusters), 'cluster')}, from {origin}")
 

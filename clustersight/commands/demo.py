@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from clustersight.settings.listen import Listen, parse_listen
 from clustersight.table import table
 
 DEFAULT_LISTEN = "127.0.0.1:9116"
+DEFAULT_API_LISTEN = "127.0.0.1:3001"
 FREE_PORT = "127.0.0.1:0"
 # As short as the settings allow, and the slow panels every time.
 ONCE_INTERVAL_SECONDS = 5
@@ -62,33 +64,45 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
     callback=_listen,
     help=f"Where the exporter serves; port 0: a free one. Default: {DEFAULT_LISTEN}; with --once port 0.",
 )
-def demo(once: bool, as_json: bool, path: Path | None, zookeeper: str, listen: Listen | None) -> None:
-    """Run a ClickHouse of one's own, with faults to find, and the exporter beside it.
+@click.option(
+    "--api-listen",
+    metavar="HOST:PORT",
+    callback=_listen,
+    help=f"Where the API serves; port 0: a free one. Default: {DEFAULT_API_LISTEN}; with --once port 0.",
+)
+def demo(
+    *,
+    once: bool,
+    as_json: bool,
+    path: Path | None,
+    zookeeper: str,
+    listen: Listen | None,
+    api_listen: Listen | None,
+) -> None:
+    """Run a ClickHouse of one's own, with faults to find, the exporter and the API beside it.
 
     Starts an embedded ClickHouse 26.9 with a workload (inserts, merges, a mutation that fails, broken and
-    detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter until
-    Ctrl-C. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
+    detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter and
+    the API until Ctrl-C. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
     """
     progress = Progress()
+    options = Options(
+        listen=listen or parse_listen(FREE_PORT if once else DEFAULT_LISTEN),
+        api_listen=api_listen or parse_listen(FREE_PORT if once else DEFAULT_API_LISTEN),
+        path=path,
+        zookeeper=zookeeper,
+    )
     try:
         if once:
-            sys.exit(_once(path, zookeeper, listen, progress, as_json=as_json))
-        _run(path, zookeeper, listen, progress, as_json=as_json)
+            sys.exit(_once(options, progress, as_json=as_json))
+        _run(options, progress, as_json=as_json)
     except DemoError as error:
         sys.exit(f"demo: {error}")
 
 
-def _once(
-    path: Path | None, zookeeper: str, listen: Listen | None, progress: Progress, *, as_json: bool
-) -> int:
-    options = Options(
-        listen=listen or parse_listen(FREE_PORT),
-        path=path,
-        zookeeper=zookeeper,
-        interval_seconds=ONCE_INTERVAL_SECONDS,
-        tier2_every=1,
-    )
-    report = check_once(options, progress)
+def _once(options: Options, progress: Progress, *, as_json: bool) -> int:
+    quick = replace(options, interval_seconds=ONCE_INTERVAL_SECONDS, tier2_every=1)
+    report = check_once(quick, progress)
     if report is None:
         progress.say("stopped before everything was checked")
         return 1
@@ -96,18 +110,16 @@ def _once(
     return 0 if report.ok else 1
 
 
-def _run(
-    path: Path | None, zookeeper: str, listen: Listen | None, progress: Progress, *, as_json: bool
-) -> None:
-    options = Options(listen=listen or parse_listen(DEFAULT_LISTEN), path=path, zookeeper=zookeeper)
+def _run(options: Options, progress: Progress, *, as_json: bool) -> None:
     show = _as_json if as_json else _as_text
-    run(options, progress, on_ready=lambda running: click.echo(show(running, zookeeper)))
+    run(options, progress, on_ready=lambda running: click.echo(show(running, options.zookeeper)))
 
 
 def _as_json(running: Demo, zookeeper: str) -> str:
     return json.dumps(
         {
             "exporter": running.exporter_url,
+            "api": running.api_url,
             "clickhouse": running.clickhouse_url,
             "folder": str(running.folder),
             "faults": {fault.name: fault.selector for fault in faults(zookeeper=bool(zookeeper))},
@@ -116,7 +128,7 @@ def _as_json(running: Demo, zookeeper: str) -> str:
 
 
 def _as_text(running: Demo, zookeeper: str) -> str:
-    url = running.exporter_url
+    url, api = running.exporter_url, running.api_url
     found = table(
         ("look for", "in"), [(fault.name, fault.selector) for fault in faults(zookeeper=bool(zookeeper))]
     )
@@ -125,8 +137,10 @@ def _as_text(running: Demo, zookeeper: str) -> str:
 The demo runs; open
   {url}/          clusters and panels, for people
   {url}/metrics   what Prometheus scrapes; the slow panels are there within seconds
+  {api}/api/v1/docs   the REST API, to read and to try
 
   curl -s {url}/metrics | grep clickhouse_mutations_failing
+  curl -s {api}/api/v1/panels/health-score
 
 The faults in it:
 

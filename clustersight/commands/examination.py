@@ -54,6 +54,7 @@ class Examination:
     address: Address
     error: str = ""
     remedy: str = ""
+    failure: ClickHouseError | None = None
     up: bool = False
     able: Capabilities | None = None
     topology: Topology | None = None
@@ -93,7 +94,7 @@ class _Examiner:
             return self._with_panels(found, watch)
         except ClickHouseError as error:
             up = found.up or error.answered
-            return replace(found, error=error.message, remedy=remedy(error), up=up)
+            return replace(found, error=error.message, remedy=remedy(error), failure=error, up=up)
         finally:
             watch.close()
 

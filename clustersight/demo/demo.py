@@ -1,4 +1,4 @@
-"""The demo: an embedded ClickHouse with its workload, and the exporter beside it."""
+"""The demo: an embedded ClickHouse with its workload, the exporter and the API beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import requests
 import yaml
@@ -37,6 +38,7 @@ class Options:
     """
 
     listen: Listen
+    api_listen: Listen
     path: Path | None = None
     zookeeper: str = ""
     interval_seconds: int = 10
@@ -50,6 +52,7 @@ class Demo:
 
     clickhouse_url: str
     exporter_url: str
+    api_url: str
     folder: Path
     children: tuple[Child, ...]
 
@@ -61,6 +64,14 @@ class Demo:
         except requests.RequestException as error:
             raise DemoError(f"the exporter does not answer: {error}") from error
         return answer.content.decode()
+
+    def ask(self, path: str) -> Any:
+        """The data of a GET below /api/v1, None where the API has none; raises DemoError."""
+        try:
+            answer = requests.get(f"{self.api_url}/api/v1{path}", timeout=PAGE_TIMEOUT_SECONDS)
+            return answer.json()["data"]
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise DemoError(f"the API does not answer: {error}") from error
 
     def watch(self, stopped: threading.Event) -> None:
         """Return when asked to stop; raises DemoError when a process ends by itself."""
@@ -95,7 +106,8 @@ def running(options: Options, progress: Progress, stopped: threading.Event) -> I
         server, clickhouse_url = start.clickhouse()
         start.workload(server, clickhouse_url)
         exporter, exporter_url = start.exporter(server, clickhouse_url)
-        demo = Demo(clickhouse_url, exporter_url, folder, (server, exporter))
+        api, api_url = start.api(server, exporter)
+        demo = Demo(clickhouse_url, exporter_url, api_url, folder, (server, exporter, api))
         yield demo
 
 
@@ -103,13 +115,14 @@ def check_surroundings(options: Options) -> None:
     """Raise DemoError, with the remedy, for what would fail later and less clearly."""
     if importlib.util.find_spec("chdb") is None:
         raise DemoError(MISSING_ENGINE)
-    check_listen(options.listen)
+    check_listen(options.listen, "--listen")
+    check_listen(options.api_listen, "--api-listen")
     if options.zookeeper and not answers(options.zookeeper):
         raise DemoError(f"nothing answers at {options.zookeeper}: start ZooKeeper, or leave out --zookeeper")
 
 
-def check_listen(listen: Listen) -> None:
-    """Raise DemoError where the exporter could not, or should not, listen."""
+def check_listen(listen: Listen, option: str) -> None:
+    """Raise DemoError where a process could not, or should not, listen."""
     if not listen.is_loopback:
         raise DemoError(
             f"the demo has no authentication and does not listen on {listen}, beyond this machine: "
@@ -123,8 +136,8 @@ def check_listen(listen: Listen) -> None:
             probe.bind((listen.host, listen.port))
         except OSError as error:
             raise DemoError(
-                f"cannot listen on {listen} ({error.strerror}): does an exporter or another demo run there? "
-                "Stop it, or choose another port: clustersight demo --listen 127.0.0.1:0 takes a free one"
+                f"cannot listen on {listen} ({error.strerror}): does another exporter, API or demo run? "
+                f"Stop it, or choose another port: clustersight demo {option} 127.0.0.1:0 takes a free one"
             ) from error
 
 
@@ -196,6 +209,16 @@ class Starting:
             url = self._started(child, url_file, server)
         return child, url
 
+    def api(self, *others: Child) -> tuple[Child, str]:
+        """Start the API, which reads what the exporter writes; the process and its URL."""
+        config, url_file = self.folder / "clustersight.yaml", self.folder / "api.url"
+        child = Child(
+            "the API", "api", ["--config", str(config), "--url-file", str(url_file)], self.folder / "api.log"
+        )
+        with self.progress.stage("API starts"):
+            url = self._started(child, url_file, *others)
+        return child, url
+
     def _started(self, child: Child, told: Path, *others: Child) -> str:
         """Start a process and return what it writes into the file once it is ready."""
         told.unlink(missing_ok=True)
@@ -234,6 +257,7 @@ class Starting:
                 "tier2_every": self.options.tier2_every,
             },
             "exporter": {"listen": str(self.options.listen)},
+            "api": {"listen": str(self.options.api_listen)},
             "data_dir": str(self.folder / "state"),
         }
         head = "# Written by `clustersight demo` at every start: changes are lost.\n"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clustersight.demo import demo
@@ -53,11 +53,13 @@ class Report:
 
     panels: tuple[PanelLine, ...]
     checks: tuple[Check, ...]
+    api: str = ""
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
-        return all(line.ok for line in self.panels) and all(one.ok for one in self.checks)
+        """`api` says what the API told of the score; it is empty while it told nothing."""
+        return bool(self.api) and all(line.ok for line in self.panels) and all(c.ok for c in self.checks)
 
     @property
     def text(self) -> str:
@@ -71,6 +73,7 @@ class Report:
         ]
         failed = [line.name for line in self.panels if not line.ok]
         lines += [f"FAILED  panels: {', '.join(failed)}"] if failed else ["ok      panels"]
+        lines += [f"ok      the API: {self.api}" if self.api else "FAILED  the API: it tells no health score"]
         return "\n".join(lines)
 
     @property
@@ -79,6 +82,7 @@ class Report:
         return {
             "ok": self.ok,
             "seconds": round(self.seconds, 1),
+            "api": self.api,
             "panels": [
                 {
                     "panel": line.name,
@@ -108,7 +112,7 @@ def once(options: Options, progress: Progress, deadline_seconds: float = DEADLIN
                 report = awaited(running, expected, stopped, deadline_seconds)
         except Stopped:
             return None
-    return Report(report.panels, report.checks, time.monotonic() - started)
+    return replace(report, seconds=time.monotonic() - started)
 
 
 def awaited(
@@ -121,6 +125,7 @@ def awaited(
         for child in running.children:
             child.check()
         report = remembering(seen, report_of(list(parse(running.page())), expected))
+        report = replace(report, api=told_by(running.ask("/panels/health-score")))
         if report.ok or time.monotonic() > ends:
             return report
         if stopped.wait(POLL_SECONDS * 5):
@@ -131,7 +136,17 @@ def remembering(seen: dict[str, Check], report: Report) -> Report:
     """The report with every fault that was on any page so far: merges and slow queries come and go."""
     seen.update({one.fault.name: one for one in report.checks if one.ok})
     checks = tuple(seen.get(one.fault.name, one) for one in report.checks)
-    return Report(report.panels, checks, report.seconds)
+    return replace(report, checks=checks)
+
+
+def told_by(score: Mapping[str, Any] | None) -> str:
+    """The score with its components, in a line; empty while there is none."""
+    if not score or score["overall_score"] is None:
+        return ""
+    parts = [
+        f"{name} {part['score']:g}" for name, part in score["components"].items() if part["score"] is not None
+    ]
+    return f"health score {score['overall_score']:g} ({score['grade']}): {', '.join(parts)}"
 
 
 def report_of(page: Sequence[Series], expected: Sequence[Fault]) -> Report:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from clustersight.metrics import Kind, Metric, Sample, per_minute
 from clustersight.panels.panel import Context, Panel, Rows
+from clustersight.times import iso
 
 NAME = "errors"
 
@@ -108,19 +108,13 @@ def payload(rows: Rows) -> list[dict[str, Any]]:
             "code": row.error_code,
             "count_in_range": None,
             "total": row.total,
-            "last_error_time": _utc(row.last_at),
+            "last_error_time": iso(row.last_at or None),
             "last_error_message": row.message,
             "remote": False,
             "is_critical": row.error_code in CRITICAL,
         }
         for row in rows
     ]
-
-
-def _utc(epoch_seconds: int) -> str | None:
-    if not epoch_seconds:
-        return None
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 PANEL = Panel(

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Result
-from clustersight.clickhouse.errors import Unsupported
 from clustersight.metrics import Metric, Rate, Sample
 
 RowT = TypeVar("RowT")
@@ -91,11 +90,6 @@ class Context:
         if result.rows and result.columns != names:
             raise TypeError(f"columns {result.columns} are not the fields {names} of {row_type.__name__}")
         return [row_type(*row) for row in result.rows]
-
-    def need(self, name: str) -> None:
-        """Raise Unsupported where this server lacks `table` or `table.column`."""
-        if not self.has(name):
-            raise Unsupported(f"system.{name} is not in this version of ClickHouse")
 
     @property
     def rows_hidden(self) -> bool:

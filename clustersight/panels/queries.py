@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from clustersight.metrics import Kind, Metric, Rate, Sample, Unit
@@ -12,6 +11,7 @@ from clustersight.panels import counters, query_log, server_limits
 from clustersight.panels.panel import Context, Panel, Rows
 from clustersight.panels.query_counts import Counts, count
 from clustersight.panels.query_log import Reading
+from clustersight.times import iso
 
 NAME = "queries"
 
@@ -217,7 +217,7 @@ def _log_payload(log: Reading) -> dict[str, Any]:
     quantiles: Mapping[str, float] = row.quantiles if row else {}
     keys = {key.removeprefix("queries."): quantiles.get(quantile) for quantile, key in DURATION.keys}
     return {
-        "log_read_at": _utc(row.read_at) if row else None,
+        "log_read_at": iso(row.read_at) if row else None,
         "log_note": log.note or None,
         **{key: None if value is None else round(1000 * value, 3) for key, value in keys.items()},
         "selects": row.selects if row else None,
@@ -230,10 +230,6 @@ def _log_payload(log: Reading) -> dict[str, Any]:
 
 def _percent(ratio: float | None) -> float | None:
     return None if ratio is None else round(100 * ratio, 2)
-
-
-def _utc(epoch_seconds: int) -> str:
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 PANEL = Panel(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,6 +17,7 @@ from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels import replicas, replication_queue
 from clustersight.panels.panel import Context, Panel, Rows
 from clustersight.panels.replicas import Replica
+from clustersight.times import iso
 
 NAME = "replication"
 
@@ -221,7 +221,6 @@ def payload(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _payload(row: Row) -> dict[str, Any]:
-    since = datetime.fromtimestamp(row.readonly_since, UTC) if row.readonly_since else None
     return {
         "database": row.database,
         "table": row.table,
@@ -229,7 +228,7 @@ def _payload(row: Row) -> dict[str, Any]:
         "lag_seconds": row.lag_seconds,
         "lag_unknown": bool(row.lag_unknown),
         "is_readonly": bool(row.is_readonly),
-        "readonly_since": f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else None,
+        "readonly_since": iso(row.readonly_since or None),
         "expected": row.expected,
         "is_session_expired": bool(row.is_session_expired),
         "queue_size": row.queue_size,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from clustersight.panels.mutation_fix import fix_command
 from clustersight.panels.mutation_progress import Progress, follow
 from clustersight.panels.panel import Context
+from clustersight.times import iso
 
 Name = tuple[str, str]
 
@@ -95,7 +95,7 @@ def _mutation(found: Unfinished, shown: str, progress: Progress) -> Mutation:
         table=shown,
         mutation_id=found.mutation_id,
         command=found.command,
-        created_at=datetime.fromtimestamp(found.created, UTC).isoformat().replace("+00:00", "Z"),
+        created_at=str(iso(found.created)),
         age_seconds=found.age_seconds,
         parts_to_do=found.parts_to_do,
         parts_done_pct=progress.done_pct,

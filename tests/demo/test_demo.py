@@ -73,7 +73,16 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        command = [*COMMAND, "--path", str(folder), "--listen", FREE_PORT, "--json"]
+        command = [
+            *COMMAND,
+            "--path",
+            str(folder),
+            "--listen",
+            FREE_PORT,
+            "--api-listen",
+            FREE_PORT,
+            "--json",
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def ready(self) -> dict[str, Any]:
@@ -130,6 +139,7 @@ def test_once_with_zookeeper_sees_the_read_only_replicas(folder: Path, zookeeper
 def test_a_fault_that_is_not_there_fails_the_check(folder: Path) -> None:
     options = Options(
         parse_listen(FREE_PORT),
+        parse_listen(FREE_PORT),
         folder,
         interval_seconds=5,
         tier2_every=1,
@@ -148,7 +158,8 @@ def test_a_signal_stops_all(folder: Path, number: signal.Signals) -> None:
     running = Running(folder)
     told = running.ready()
     assert told["exporter"].startswith("http://127.0.0.1:")
-    assert set(processes(folder)) == {"clustersight.demo.server", "exporter"}
+    assert requests.get(f"{told['api']}/api/v1/health", timeout=10).json()["error"] is None
+    assert set(processes(folder)) == {"clustersight.demo.server", "exporter", "api"}
     running.process.send_signal(number)
     code, errors = running.end()
     assert code == 0, errors
@@ -191,8 +202,13 @@ def test_a_taken_port_is_told_before_anything_starts(folder: Path) -> None:
     [
         (["--listen", "0.0.0.0:9116"], 1, "has no authentication"),
         (["--listen", "nonsense"], 2, "must be HOST:PORT"),
+        (["--api-listen", "0.0.0.0:3001"], 1, "has no authentication"),
         (["--zookeeper", "127.0.0.1"], 2, "must be HOST:PORT"),
-        (["--listen", FREE_PORT, "--zookeeper", "127.0.0.1:1"], 1, "nothing answers at 127.0.0.1:1"),
+        (
+            ["--listen", FREE_PORT, "--api-listen", FREE_PORT, "--zookeeper", "127.0.0.1:1"],
+            1,
+            "nothing answers at 127.0.0.1:1",
+        ),
     ],
 )
 def test_wrong_arguments(arguments: list[str], code: int, message: str) -> None:

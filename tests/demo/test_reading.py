@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -62,10 +63,13 @@ def test_faults_are_looked_for_in_metrics_that_exist() -> None:
 def test_a_panel_that_did_not_run_or_failed_is_not_ok() -> None:
     status = 'clustersight_panel_status{{panel="{}",status="{}"}} 1'
     well = [status.format(panel.name, "ok") for panel in ALL]
-    assert report_of(list(parse("\n".join(well))), []).ok
+    found = report_of(list(parse("\n".join(well))), [])
+    assert replace(found, api="a score").ok
+    assert not found.ok
+    assert "FAILED  the API" in found.text
     for bad in ("timeout", "unsupported"):
         page = [*well[1:], status.format(ALL[0].name, bad)]
-        report = report_of(list(parse("\n".join(page))), [])
+        report = replace(report_of(list(parse("\n".join(page))), []), api="a score")
         assert not report.ok
         assert f"FAILED  panels: {ALL[0].name}" in report.text
     assert not report_of(list(parse("\n".join(well[1:]))), []).ok

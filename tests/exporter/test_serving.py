@@ -16,6 +16,7 @@ from tests.exporter.conftest import QUICK, new
 from tests.servers.certificates import Certificates
 from tests.servers.embedded import EmbeddedServer
 from tests.servers.exporter import ExporterProcess
+from tests.servers.process import wait_until
 
 Exporters = Callable[..., ExporterProcess]
 
@@ -126,11 +127,11 @@ def test_it_is_ready_only_after_the_first_visits(exporter: Exporters) -> None:
         hung = {"name": "hung", "host": "127.0.0.1", "port": silent.port, "protocol": "native"}
         started = exporter({"clusters": [hung], "collection": QUICK})
 
-        first = started.get("/-/ready")
+        assert started.get("/-/ready").status_code == 503
+        named = "waiting for the first visit of: hung/127.0.0.1"
+        wait_until(lambda: named in started.get("/-/ready").text, 10, "the node is waited for")
+        assert started.get("/-/ready").status_code == 503
         started.wait_collected()
-
-    assert first.status_code == 503
-    assert "hung/127.0.0.1" in first.text
 
 
 def test_tls_and_basic_auth_of_a_web_config_file(

@@ -97,13 +97,12 @@ def test_a_tick_that_fails_is_not_the_last(hands: SteppableClock, caplog: pytest
 
 
 def test_run_ends_when_it_is_stopped() -> None:
-    stopped = threading.Event()
     hands = SteppableClock()
     ticker = Ticker(lambda: None, hands.clock())
-    thread = threading.Thread(target=ticker.run, args=(stopped,))
+    thread = threading.Thread(target=ticker.run)
     thread.start()
 
-    stopped.set()
+    ticker.stopped = True
     thread.join(5)
 
     assert not thread.is_alive()

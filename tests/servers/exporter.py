@@ -27,7 +27,9 @@ class ExporterProcess(ServerProcess):
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Write the configuration; the process reads it at its start and at a reload."""
-        self.file.write_text(yaml.safe_dump(dict(config), allow_unicode=True), encoding="utf-8")
+        # A store of its own, unless the test says where: two exporters on one would wait for each other.
+        content = {"data_dir": str(self.folder / "state"), **config}
+        self.file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
 
     def command(self) -> Sequence[str]:
         self._url_file.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""How collecting goes on, as a client reads it of a cluster (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from clustersight import panels
+from clustersight.panels.panel import Status
+from clustersight.plans import interval_of
+from clustersight.settings.model import CollectionSettings
+from clustersight.store.nodes import StoredNode
+from clustersight.store.snapshots import Snapshot
+
+# spec/api.md, "Overview": fresh is what was read within five of its own intervals.
+FRESH_INTERVALS = 5
+# Clocks of two machines differ by as much. What is of a later time is of before a clock was set back:
+# nobody knows how old it is.
+SKEW_SECONDS = 5.0
+_NOTHING_TO_READ = frozenset({Status.UNSUPPORTED, Status.DISABLED})
+_PANELS = {panel.name: panel for panel in panels.ALL}
+
+
+class CollectorStatus(StrEnum):
+    """Whether the cluster is being collected from."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    PENDING = "pending"
+
+
+class CollectionState(StrEnum):
+    """How many panels are fresh: all, some, none."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+def collector_status(
+    nodes: Sequence[StoredNode], now: float, collection: CollectionSettings
+) -> CollectorStatus:
+    """Pending before the first visit; offline where no node answers, or where nobody visits any more."""
+    if not nodes:
+        return CollectorStatus.PENDING
+    since = now - FRESH_INTERVALS * collection.interval_sec
+    answering = any(node.is_up and since <= node.visited_at <= now + SKEW_SECONDS for node in nodes)
+    return CollectorStatus.ONLINE if answering else CollectorStatus.OFFLINE
+
+
+def collection_state(
+    states: Sequence[Snapshot], now: float, collection: CollectionSettings
+) -> CollectionState:
+    """By every panel on every node; those that have nothing to read do not count."""
+    counted = [one for one in states if one.panel in _PANELS and one.status not in _NOTHING_TO_READ]
+    fresh = [one for one in counted if _is_fresh(one, now, collection)]
+    if not fresh:
+        return CollectionState.FAILED
+    return CollectionState.FULL if len(fresh) == len(counted) else CollectionState.PARTIAL
+
+
+def _is_fresh(state: Snapshot, now: float, collection: CollectionSettings) -> bool:
+    seconds = FRESH_INTERVALS * interval_of(_PANELS[state.panel], collection)
+    return state.collected_at is not None and -SKEW_SECONDS <= now - state.collected_at <= seconds
+
+
+def last_collected_at(states: Sequence[Snapshot]) -> float | None:
+    """When a panel was last read well, in epoch seconds."""
+    times = (one.collected_at for one in states if one.panel in _PANELS and one.collected_at)
+    return max(times, default=None)
+
+
+def version_of(nodes: Sequence[StoredNode]) -> str | None:
+    """The version of the configured node, else of another that told it."""
+    return next((node.version for node in nodes if node.version), None)

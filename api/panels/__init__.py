@@ -1,0 +1,1 @@
+"""What the panels' routes answer: stored or live, fresh or marked stale (spec/api.md, "Panels")."""

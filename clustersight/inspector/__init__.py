@@ -1,0 +1,1 @@
+"""The query inspector: slow and failed queries, EXPLAIN, sizes of parts; asked live, of several nodes."""

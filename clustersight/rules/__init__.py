@@ -1,0 +1,1 @@
+"""Rules: what is compared with what, and how bad it is (spec/rules.md)."""

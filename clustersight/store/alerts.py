@@ -1,0 +1,82 @@
+"""Alerts, read: which there are and were. The alerter writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+
+from clustersight.store.schema import alerts
+
+RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """A row; `detail` holds the fields that nobody searches for. Times are epoch seconds."""
+
+    id: str
+    rule_id: str
+    rule_name: str
+    cluster_id: str
+    severity: str
+    status: str
+    fired_at: float
+    resolved_at: float | None
+    version: int
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Alerts that were unresolved at some moment since `since`; None does not choose."""
+
+    since: float
+    cluster_id: str | None = None
+    severity: str | None = None
+    status: str | None = None
+
+
+def get(db: Connection, alert_id: str) -> StoredAlert | None:
+    row = db.execute(select(alerts).where(alerts.c.id == alert_id)).first()
+    return _read(row) if row else None
+
+
+def page(db: Connection, wanted: Wanted, limit: int, offset: int) -> tuple[list[StoredAlert], int]:
+    """Some of them, the newest first, and how many there are."""
+    chosen = _conditions(wanted)
+    total = db.execute(select(func.count()).select_from(alerts).where(*chosen)).scalar() or 0
+    query = select(alerts).where(*chosen).order_by(alerts.c.fired_at.desc(), alerts.c.id)
+    return [_read(row) for row in db.execute(query.limit(limit).offset(offset))], total
+
+
+def unresolved(db: Connection, cluster_id: str | None = None) -> dict[tuple[str, str], int]:
+    """How many alerts are not resolved, by cluster and severity."""
+    query = select(alerts.c.cluster_id, alerts.c.severity, func.count().label("number")).where(
+        alerts.c.status != RESOLVED
+    )
+    if cluster_id is not None:
+        query = query.where(alerts.c.cluster_id == cluster_id)
+    rows = db.execute(query.group_by(alerts.c.cluster_id, alerts.c.severity))
+    return {(row.cluster_id, row.severity): row.number for row in rows}
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [
+        or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= wanted.since)
+    ]
+    for column in ("cluster_id", "severity", "status"):
+        value = getattr(wanted, column)
+        if value is not None:
+            found.append(alerts.c[column] == value)
+    return found
+
+
+def _read(row: Row[Any]) -> StoredAlert:
+    values = row._asdict()
+    detail = json.loads(values.pop("detail_json"))
+    del values["fingerprint"]
+    return StoredAlert(**values, detail=detail)

@@ -1,0 +1,79 @@
+"""Silences: which alerts are not sent, from when to when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from clustersight.ids import Prefix, new_id
+from clustersight.store import revisions
+from clustersight.store.schema import silences
+
+
+@dataclass(frozen=True, slots=True)
+class NewSilence:
+    """What is silenced: every matcher {label, op, value} must hold. Times are epoch seconds."""
+
+    matchers: Sequence[Mapping[str, str]]
+    starts_at: float
+    ends_at: float
+    created_by: str
+    comment: str
+    alert_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSilence:
+    """A row; `alert_id` is that of the alert whose snooze it is."""
+
+    id: str
+    silence: NewSilence
+    created_at: float
+
+
+def page(db: Connection, limit: int, offset: int) -> tuple[list[StoredSilence], int]:
+    """Some of them, the last to end first, and how many there are."""
+    total = db.execute(select(func.count()).select_from(silences)).scalar() or 0
+    query = select(silences).order_by(silences.c.ends_at.desc(), silences.c.id).limit(limit).offset(offset)
+    return [_read(row) for row in db.execute(query)], total
+
+
+def create(db: Connection, silence: NewSilence, now: float) -> StoredSilence:
+    stored = StoredSilence(new_id(Prefix.SILENCE), silence, now)
+    values = {
+        "id": stored.id,
+        "matchers_json": json.dumps(list(silence.matchers)),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "created_by": silence.created_by,
+        "comment": silence.comment,
+        "alert_id": silence.alert_id,
+        "created_at": now,
+    }
+    db.execute(silences.insert().values(**values))
+    revisions.bump(db)
+    return stored
+
+
+def delete(db: Connection, silence_id: str) -> bool:
+    """End it; False where there is none."""
+    gone = db.execute(silences.delete().where(silences.c.id == silence_id)).rowcount
+    if gone:
+        revisions.bump(db)
+    return bool(gone)
+
+
+def _read(row: Row[Any]) -> StoredSilence:
+    silence = NewSilence(
+        matchers=json.loads(row.matchers_json),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        created_by=row.created_by,
+        comment=row.comment,
+        alert_id=row.alert_id,
+    )
+    return StoredSilence(row.id, silence, row.created_at)
