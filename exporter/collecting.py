@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from clustersight.clickhouse import topology
@@ -14,8 +14,9 @@ from clustersight.collection import Clock, Collection, PanelRun, Plan
 from clustersight.logs import event
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Panel, Scope, Status, Tier
+from clustersight.plans import plan_of
 from clustersight.self_metrics import REFUSED_HOSTS, VERSION_MISMATCH, node_samples, panel_samples
-from clustersight.settings.model import PanelSettings, Settings
+from clustersight.settings.model import Settings
 from exporter.fleet import Fleet, Target
 from exporter.page import Page, PieceKey
 from exporter.recording import Record
@@ -123,22 +124,8 @@ class Collecting:
         slow = tier2_due(now, target.tier2_at, collection.interval_sec, collection.tier2_every)
         if slow:
             target.tier2_at = now
-        return Plan(
-            panels=[p for p in self._panels if _belongs(p, target, slow)],
-            disabled=self._disabled(cluster.panels),
-            deadline_seconds=collection.timeout_sec,
-            timeouts_seconds={n: p.timeout_sec for n, p in cluster.panels.items() if p.timeout_sec},
-            tier2_due=slow and collection.tier2,
-            window_seconds=float(collection.interval_sec * collection.tier2_every),
-            keeper_nodes=cluster.keeper_nodes,
-            expected_readonly=cluster.expected_readonly,
-        )
-
-    def _disabled(self, panels: Mapping[str, PanelSettings]) -> frozenset[str]:
-        collection = self._settings.collection
-        off = {name for name, panel in panels.items() if not panel.enabled}
-        tiers = {Tier.ONE: collection.tier1, Tier.TWO: collection.tier2}
-        return frozenset(off | {p.name for p in self._panels if not tiers[p.tier]})
+        panels = [panel for panel in self._panels if _belongs(panel, target, slow)]
+        return plan_of(cluster, collection, panels, slow=slow)
 
     def _note(self, target: Target, collection: Collection) -> None:
         if target.collection is None or target.collection.up != collection.up:

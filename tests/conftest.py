@@ -17,6 +17,8 @@ from tests.servers.process import MissingPackage, ServerProcess
 from tests.servers.prometheus import Prometheus
 from tests.servers.zookeeper import ZooKeeper
 
+pytest_plugins = ["tests.databases"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path

@@ -20,6 +20,7 @@ import pytest
 from api import create_app
 from api.body import MAX_BYTES
 from api.headers import path_of
+from api.server import WORKERS
 from clustersight.settings.model import Settings
 from tests.api.answers import LEAKS
 from tests.api.live import live_config, provisioned
@@ -128,6 +129,7 @@ def target(embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -
     process = ApiProcess(folder / "api", config, options={"headers": AUTHORIZED})
     process.start()
     try:
+        process.wait_for(lambda: len(children(process)) == WORKERS, "both workers are there")
         workers = children(process)
         yield Target(process, made(process))
         # Whatever was sent: no worker has gone or grown, and no fault of ours is in the log.

@@ -145,7 +145,7 @@ def test_tls_and_basic_auth_of_a_web_config_file(
     )
     options = {"verify": str(certificates.authority), "auth": ("prometheus", "open sesame")}
     config = {"clusters": [new(embedded)], "collection": QUICK, "exporter": {"web_config_file": str(web)}}
-    started = exporter(config, scheme_options=options)
+    started = exporter(config, options=options)
 
     assert started.url.startswith("https://")
     assert started.get("/metrics").ok
@@ -166,7 +166,7 @@ def test_a_handshake_that_never_ends_keeps_nobody_out(
         f"  key_file: {certificates.valid.key}\n"
     )
     config = {"clusters": [new(embedded)], "collection": QUICK, "exporter": {"web_config_file": str(web)}}
-    started = exporter(config, scheme_options={"verify": str(certificates.authority)})
+    started = exporter(config, options={"verify": str(certificates.authority)})
     port = int(started.url.rsplit(":", 1)[1])
 
     with socket.create_connection(("127.0.0.1", port), timeout=5):

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 import requests
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers.process import ServerProcess, wait_until
+from tests.servers.ours import OurProcess
+from tests.servers.process import wait_until
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-class ExporterProcess(ServerProcess):
-    """`config` is clustersight.yaml as data; the listener takes a free port."""
+class ExporterProcess(OurProcess):
+    """`python -m exporter` with a store of its own, unless the test says where."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], *, scheme_options: Any = None) -> None:
-        super().__init__(folder)
-        self.file = folder / "clustersight.yaml"
-        self.configure(config)
-        self.options: dict[str, Any] = scheme_options or {}
-
-    def configure(self, config: Mapping[str, Any]) -> None:
-        """Write the configuration; the process reads it at its start and at a reload."""
-        # A store of its own, unless the test says where: two exporters on one would wait for each other.
-        content = {"data_dir": str(self.folder / "state"), **config}
-        self.file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-
-    def command(self) -> Sequence[str]:
-        self._url_file.unlink(missing_ok=True)
-        return [
-            *(sys.executable, "-P", "-m", "exporter", "--config", str(self.file)),
-            *("--listen", "127.0.0.1:0", "--url-file", str(self._url_file)),
-        ]
-
-    def ready(self) -> bool:
-        return self._url_file.exists()
-
-    @property
-    def url(self) -> str:
-        return self._url_file.read_text().strip()
-
-    @property
-    def _url_file(self) -> Path:
-        return self.folder / "url"
+    section = "exporter"
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """GET a path, with the options (TLS, auth) that the process was made with."""
@@ -73,10 +40,3 @@ class ExporterProcess(ServerProcess):
         values = [v for (n, have), v in self.series().items() if n == name and wanted <= have]
         assert len(values) < 2, f"{name} {labels} is not one series but {len(values)}"
         return values[0] if values else None
-
-    def wait_for(self, condition: Callable[[], object], what: str, timeout_seconds: float = 30) -> None:
-        """Wait for something that the page will say; fails with the exporter's log."""
-        try:
-            wait_until(condition, timeout_seconds, what)
-        except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.logs()}") from error

@@ -23,9 +23,10 @@ from clustersight.store import leases, migrations, settings
 from clustersight.store.database import DATABASE_FILE, Database, sqlite_url
 from clustersight.store.schema import clusters, metadata
 from clustersight.store.secrets import KEY_FILE, SecretBox
+from tests.databases import TEMPLATE
 from tests.servers.postgresql import PASSWORD, PostgreSQL
 from tests.servers.process import wait_until
-from tests.store.conftest import TEMPLATE, Program
+from tests.store.conftest import Program
 
 Run = Callable[..., Result]
 OLD = "the old key, long enough for everybody"
@@ -34,10 +35,12 @@ SECRETS = {"slack_webhook_url": "https://hooks.slack.com/services/T/B/X", "token
 
 
 @pytest.fixture
-def run(tmp_path: Path, kind: str, url: str) -> Run:
+def run(tmp_path: Path, database_kind: str, url: str) -> Run:
     """A function that runs `clustersight store …` on the test's store; the key stands in a file."""
     (tmp_path / "old.key").write_text(OLD)
-    store = {"secret_key_file": str(tmp_path / "old.key")} | ({} if kind == "sqlite" else {"url": url})
+    store = {"secret_key_file": str(tmp_path / "old.key")} | (
+        {} if database_kind == "sqlite" else {"url": url}
+    )
     config = tmp_path / "clustersight.yaml"
     config.write_text(json.dumps({"data_dir": str(tmp_path), "store": store}))
 
@@ -91,7 +94,7 @@ def problems(document: dict[str, Any]) -> list[str]:
     return [problem for one in document["checks"] for problem in one["problems"]]
 
 
-def test_check_of_a_whole_store(database: Database, run: Run, kind: str) -> None:
+def test_check_of_a_whole_store(database: Database, run: Run, database_kind: str) -> None:
     put_secrets(database)
     document = checked(run("check", "--format", "json"))
 
@@ -103,7 +106,7 @@ def test_check_of_a_whole_store(database: Database, run: Run, kind: str) -> None
         "revisions": 1,
     }
     expected = {"opens", "schema", "secrets", "tables"}
-    expected |= {"integrity", "references"} if kind == "sqlite" else set()
+    expected |= {"integrity", "references"} if database_kind == "sqlite" else set()
     assert {one["check"] for one in document["checks"]} == expected
 
     result = run("check")
@@ -280,8 +283,8 @@ def test_backup_of_postgresql_is_a_command_to_run(migrated_postgresql: PostgreSQ
 # ── migrate ──
 
 
-def test_migrate_says_the_steps(new_url: str, kind: str, tmp_path: Path) -> None:
-    url = "" if kind == "sqlite" else new_url
+def test_migrate_says_the_steps(new_url: str, database_kind: str, tmp_path: Path) -> None:
+    url = "" if database_kind == "sqlite" else new_url
     newest = migrations.newest()
     planned = run_in(tmp_path, "migrate", "--dry-run", url=url)
     assert planned.exit_code == 0

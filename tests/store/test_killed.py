@@ -10,9 +10,10 @@ import pytest
 from clustersight.store import maintenance, revisions, settings
 from clustersight.store.database import Database
 from clustersight.store.secrets import SecretBox
+from tests.databases import TEMPLATE
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import wait_until
-from tests.store.conftest import TEMPLATE, Program
+from tests.store.conftest import Program
 
 Start = Callable[..., Program]
 ENDLESS = 1_000_000

@@ -21,7 +21,7 @@ from clustersight.panels import disk
 from clustersight.store import clusters
 from tests.api.answers import bad, good, meta
 from tests.api.conftest import Client
-from tests.api.panels.conftest import Watching, new, old
+from tests.api.panels.conftest import QUICK, Watching, new, old
 from tests.panels.tables import HOSTILE, database, insert, make_table
 from tests.servers.clickhouse18 import ClickHouse18
 from tests.servers.embedded import EmbeddedServer
@@ -182,10 +182,12 @@ def test_what_the_exporter_stored_is_served_without_asking(
 def test_a_panels_own_interval_decides_how_long_it_is_fresh(
     watching: Watching, embedded: EmbeddedServer
 ) -> None:
-    watching.export(new(embedded)).stop()
-    client = watching.client(new(embedded), api={"cache_ttl_sec": 0})
+    # Tier 2 every minute: a loaded machine takes seconds to stop the exporter.
+    slow = {**QUICK, "tier2_every": 12}
+    watching.export(new(embedded), collection=slow).stop()
+    client = watching.client(new(embedded), api={"cache_ttl_sec": 0}, collection=slow)
 
-    client.time.now += 6  # beyond the 5 s of tier 1, within the 10 s of tier 2
+    client.time.now += 6  # beyond the 5 s of tier 1, within the 60 s of tier 2
 
     assert meta(client.get("/panels/disk"))["cache_hit"] is False
     assert meta(client.get("/panels/compression"))["cache_hit"] is True
