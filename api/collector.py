@@ -7,16 +7,11 @@ from enum import StrEnum
 
 from clustersight import panels
 from clustersight.panels.panel import Status
-from clustersight.plans import interval_of
+from clustersight.plans import FRESH_INTERVALS, SKEW_SECONDS, is_fresh
 from clustersight.settings.model import CollectionSettings
 from clustersight.store.nodes import StoredNode
 from clustersight.store.snapshots import Snapshot
 
-# spec/api.md, "Overview": fresh is what was read within five of its own intervals.
-FRESH_INTERVALS = 5
-# Clocks of two machines differ by as much. What is of a later time is of before a clock was set back:
-# nobody knows how old it is.
-SKEW_SECONDS = 5.0
 _NOTHING_TO_READ = frozenset({Status.UNSUPPORTED, Status.DISABLED})
 _PANELS = {panel.name: panel for panel in panels.ALL}
 
@@ -60,8 +55,8 @@ def collection_state(
 
 
 def _is_fresh(state: Snapshot, now: float, collection: CollectionSettings) -> bool:
-    seconds = FRESH_INTERVALS * interval_of(_PANELS[state.panel], collection)
-    return state.collected_at is not None and -SKEW_SECONDS <= now - state.collected_at <= seconds
+    at = state.collected_at
+    return at is not None and is_fresh(_PANELS[state.panel], at, now, collection)
 
 
 def last_collected_at(states: Sequence[Snapshot]) -> float | None:

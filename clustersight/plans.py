@@ -9,6 +9,12 @@ from clustersight.panels.panel import Panel, Tier
 from clustersight.settings.cluster import ClusterSettings
 from clustersight.settings.model import CollectionSettings
 
+# spec/api.md, "Overview": fresh is what was read within five of its own intervals.
+FRESH_INTERVALS = 5
+# Clocks of two machines differ by as much. What is of a later time is of before a clock was set back:
+# nobody knows how old it is.
+SKEW_SECONDS = 5.0
+
 
 def plan_of(
     cluster: ClusterSettings,
@@ -45,3 +51,8 @@ def interval_of(panel: Panel, collection: CollectionSettings) -> int:
     """Seconds between two runs of a panel."""
     every = 1 if panel.tier is Tier.ONE else collection.tier2_every
     return every * collection.interval_sec
+
+
+def is_fresh(panel: Panel, read_at: float, now: float, collection: CollectionSettings) -> bool:
+    """Whether what was read at `read_at` still says how a panel is; both in epoch seconds."""
+    return -SKEW_SECONDS <= now - read_at <= FRESH_INTERVALS * interval_of(panel, collection)

@@ -9,7 +9,8 @@ from clustersight.collection import Clock, PanelRun
 from clustersight.effective import Effective
 from clustersight.health import NodeState
 from clustersight.metrics import Sample
-from clustersight.panels.panel import Status, Tier
+from clustersight.panels.panel import Status
+from clustersight.plans import is_fresh
 from clustersight.scores import Scored, Scorer
 from clustersight.settings.model import CollectionSettings, Settings
 from clustersight.store import health_scores, snapshots
@@ -18,10 +19,6 @@ from clustersight.store.samples import HistoryWriter
 from exporter.collecting import HEALTH, Collecting
 from exporter.page import Page, PieceKey
 from exporter.recording import Record, cluster_history, cluster_snapshot
-
-# The API calls a panel fresh within five of its own intervals.
-FRESH_INTERVALS = 5
-CLOCK_SECONDS = 5.0
 
 
 class Scoring:
@@ -100,7 +97,8 @@ class Scoring:
             good = {h: dict(r) for (c, h), r in self._good.items() if c == name and h in hosts}
         for record in latest:
             # One run that failed says nothing; five intervals without a good one do.
-            fresh = [run for run in good[record.host].values() if is_fresh(run, now, collection)]
+            runs = good[record.host].values()
+            fresh = [run for run in runs if is_fresh(run.panel, run.finished_at, now, collection)]
             samples = [sample for run in fresh for sample in run.samples]
             yield NodeState(
                 host=record.host,
@@ -108,10 +106,3 @@ class Scoring:
                 reachable=record.collection.up,
                 samples=[*record.own, *samples],
             )
-
-
-def is_fresh(run: PanelRun, now: float, collection: CollectionSettings) -> bool:
-    """Whether a run is of the panel's last five intervals."""
-    every = 1 if run.panel.tier is Tier.ONE else collection.tier2_every
-    # Not of the future: the clock was set back, and nobody knows how old it is.
-    return -CLOCK_SECONDS < now - run.finished_at < FRESH_INTERVALS * every * collection.interval_sec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from api.collector import SKEW_SECONDS
 from api.panels.runs import NodeRun
+from clustersight.plans import SKEW_SECONDS
 
 
 def is_fresh(runs: Sequence[NodeRun], hosts: Collection[str], now: float, seconds: float) -> bool:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from api.collector import SKEW_SECONDS
 from api.context import Context
 from api.envelope import Rendered
 from api.errors import NotFound, of_field
@@ -28,6 +27,7 @@ from clustersight.collection import Collection
 from clustersight.health import NodeState
 from clustersight.panels import ALL
 from clustersight.panels.panel import Status
+from clustersight.plans import SKEW_SECONDS
 from clustersight.scores import Scorer
 from clustersight.self_metrics import node_samples, panel_samples
 from clustersight.store import health_scores, nodes

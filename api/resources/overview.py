@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from api import collector
-from api.collector import FRESH_INTERVALS, CollectionState, CollectorStatus
+from api.collector import CollectionState, CollectorStatus
 from api.context import current
 from api.live.following import Following
 from api.resource import Resource, Shape
+from clustersight.plans import FRESH_INTERVALS
 from clustersight.settings.model import CollectionSettings
 from clustersight.store import alerts, clusters, health_scores, nodes, snapshots
 from clustersight.store.clusters import StoredCluster

@@ -148,6 +148,7 @@ def is_private(host: str) -> bool:
 
     A name that is not known here may be known where the alerter runs, which looks again before it sends.
     """
+    host = host.rstrip(".")  # `localhost.` is localhost too
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
     try:

@@ -70,6 +70,7 @@ def test_the_webhook_is_encrypted_masked_kept_and_removed(client: Client) -> Non
         "http://hooks.slack.com/services/x",
         "https://127.0.0.1/x",
         "https://localhost/x",
+        "https://localhost./x",
         "https://10.0.0.1/x",
         "https://[::1]/x",
         "https://169.254.169.254/latest/meta-data",
