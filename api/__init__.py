@@ -22,8 +22,8 @@ from api.resources import ALL
 from api.shared import Shared, shared
 from api.traffic import MAX_ROUTES
 from clustersight.collection import Clock
+from clustersight.known import KNOWN
 from clustersight.logs import event
-from clustersight.panels import NAMES
 from clustersight.settings import file as config_file
 from clustersight.settings import web_config
 from clustersight.settings.model import Settings
@@ -87,7 +87,7 @@ def _register(app: Flask, resources: Sequence[Resource], *, is_open: bool) -> di
 
 
 def _load(environ: Mapping[str, str]) -> tuple[Settings, WebConfig | None]:
-    settings = config_file.load(None, environ, NAMES).settings
+    settings = config_file.load(None, environ, KNOWN).settings
     file = settings.api.web_config_file
     web = web_config.load(file) if file is not None else None
     warn_if_open(settings, web)

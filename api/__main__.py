@@ -9,7 +9,7 @@ import click
 from api.server import Server
 from clustersight import beginning
 from clustersight.configuration import Start, tell_url
-from clustersight.panels import NAMES
+from clustersight.known import KNOWN
 
 
 @click.command(
@@ -26,7 +26,7 @@ def main(file: Path | None, listen: str | None, url_file: Path | None) -> None:
 
     For a WSGI server of your own: `gunicorn 'api:create_app()'`.
     """
-    start = Start("api", NAMES, file, listen)
+    start = Start("api", KNOWN, file, listen)
     with beginning.giving_up(start):
         beginning.begin(start)
         server = Server(start.configuration, start.environ, on_ready=lambda url: tell_url(url_file, url))

@@ -82,7 +82,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     )
 }  # fmt: skip
 _MESSAGES = {
-    404: "there is no such path; /api/v1/docs lists what there is",
+    404: "nothing is here: no route has this path, or no such id; /api/v1/docs lists the routes",
     413: "the body is larger than 1 MiB",
 }
 

@@ -9,11 +9,11 @@ import click
 
 from clustersight import __version__
 from clustersight.commands.cluster import cluster
-from clustersight.commands.config import KNOWN_PANELS, config
+from clustersight.commands.config import KNOWN_NAMES, config
 from clustersight.commands.demo import demo
 from clustersight.commands.scrape import scrape
 from clustersight.commands.store import store
-from clustersight.panels import NAMES
+from clustersight.known import KNOWN
 
 # Arguments of a process are its own: it parses them, and its --help teaches them.
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
@@ -28,7 +28,7 @@ def main(context: click.Context) -> None:
     Start with `clustersight demo`, which brings a ClickHouse of its own, or write a
     clustersight.yaml, look at it with `clustersight config check`, and run `clustersight exporter`.
     """
-    context.meta[KNOWN_PANELS] = NAMES
+    context.meta[KNOWN_NAMES] = KNOWN
 
 
 @main.command(context_settings=_PASS_ON, add_help_option=False)

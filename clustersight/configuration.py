@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clustersight.settings import web_config
+from clustersight.settings.fields import Known
 from clustersight.settings.file import Loaded, load
 from clustersight.settings.model import Settings
 from clustersight.settings.web_config import WebConfig
@@ -33,7 +34,7 @@ class Start:
     """How a process was started. `section` is its own in the configuration, such as `exporter`."""
 
     section: str
-    panels: Collection[str]
+    known: Known
     file: Path | None = None
     listen: str | None = None
 
@@ -48,7 +49,7 @@ class Start:
 
     def read(self) -> Loaded:
         """The settings with their warnings. Raises SettingsError."""
-        return load(self.file, self.environ, self.panels)
+        return load(self.file, self.environ, self.known)
 
     def configuration(self) -> Configuration:
         """Everything read anew. Raises SettingsError."""

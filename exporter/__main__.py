@@ -9,7 +9,7 @@ import click
 
 from clustersight import beginning
 from clustersight.configuration import Start, tell_url
-from clustersight.panels import NAMES
+from clustersight.known import KNOWN
 from clustersight.store.opening import open_store
 from exporter.process import run
 
@@ -25,7 +25,7 @@ def main(file: Path | None, listen: str | None, url_file: Path | None) -> None:
     Serves /metrics, / for people, /-/healthy and /-/ready; SIGHUP and POST /-/reload read the
     configuration again, all or nothing. SIGTERM stops it.
     """
-    start = Start("exporter", NAMES, file, listen)
+    start = Start("exporter", KNOWN, file, listen)
     with beginning.giving_up(start):
         store = open_store(beginning.begin(start), os.environ)
         run(start.configuration, store, on_ready=lambda url: tell_url(url_file, url))

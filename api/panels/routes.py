@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from api.choice import ClusterId
 from api.panels import composing, more_shapes, shapes
@@ -16,6 +16,7 @@ from api.query import Query
 from api.resource import Shape
 from clustersight import panels
 from clustersight.panels.panel import Panel
+from clustersight.settings.fields import fault
 
 RangeName = Literal["1h", "6h", "24h", "7d"]
 
@@ -36,10 +37,20 @@ class PanelRangeQuery(PanelQuery):
     range: RangeName = "1h"
 
 
+def _seconds(value: object, handler: ValidatorFunctionWrapHandler) -> int:
+    try:
+        return int(handler(value))
+    except ValidationError:
+        raise fault("must be seconds, a whole number from 60 to 604800") from None
+
+
+Seconds = Annotated[int, Field(ge=60, le=604_800, description="seconds"), WrapValidator(_seconds)]
+
+
 class PanelSecondsQuery(PanelQuery):
     """A time series of so many seconds."""
 
-    range: Annotated[int, Field(ge=60, le=604_800, description="seconds")] = 3600
+    range: Seconds = 3600
 
 
 class PanelLimitQuery(PanelQuery):

@@ -20,6 +20,7 @@ from clustersight.commands import config as config_cli
 from clustersight.panels.panel import Panel, Scope
 from clustersight.problem import SettingsError, unknown
 from clustersight.settings.cluster import ClusterSettings
+from clustersight.settings.fields import Known
 from clustersight.settings.file import Loaded, load
 from clustersight.settings.model import Settings
 from clustersight.table import visible
@@ -90,7 +91,7 @@ def choose(context: click.Context, file: Path | None, name: str) -> Chosen:
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
-        loaded = load(file, os.environ, context.meta.get(config_cli.KNOWN_PANELS))
+        loaded = load(file, os.environ, context.meta.get(config_cli.KNOWN_NAMES, Known()))
     except SettingsError as error:
         refuse(context, *map(str, error.problems))
     clusters = loaded.settings.clusters

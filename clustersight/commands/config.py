@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from clustersight.health import THRESHOLD_NAMES, unknown_thresholds
-from clustersight.problem import SettingsError, unknown
+from clustersight.problem import SettingsError
+from clustersight.settings.fields import Known
 from clustersight.settings.file import Loaded, load
 from clustersight.settings.path import secrets_in
 from clustersight.yaml_file import dotted
@@ -18,8 +18,8 @@ from clustersight.yaml_file import dotted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# `context.meta[KNOWN_PANELS] = {…}` in the parent group makes `check` refuse other panel names.
-KNOWN_PANELS = "clustersight.known_panels"
+# `context.meta[KNOWN_NAMES] = Known(…)` in the parent group makes `check` refuse other names.
+KNOWN_NAMES = "clustersight.known_names"
 
 _FILE = click.argument("file", type=click.Path(path_type=Path), required=False)
 
@@ -42,9 +42,6 @@ def check(context: click.Context, file: Path | None) -> None:
     Nothing is connected to.
     """
     loaded = _loaded(context, file)
-    if wrong := unknown_thresholds(loaded.settings.health.thresholds):
-        _tell([f"health.thresholds: {unknown('threshold', name, THRESHOLD_NAMES)}" for name in wrong])
-        context.exit(1)
     origin = loaded.source or "the environment and the defaults (no FILE given, CLUSTERSIGHT_CONFIG unset)"
     click.echo(f"ok: {_count(len(loaded.settings.clusters), 'cluster')}, from {origin}")
 
@@ -62,7 +59,7 @@ def show(context: click.Context, file: Path | None) -> None:
 
 def _loaded(context: click.Context, file: Path | None) -> Loaded:
     try:
-        loaded = load(file, os.environ, context.meta.get(KNOWN_PANELS))
+        loaded = load(file, os.environ, context.meta.get(KNOWN_NAMES, Known()))
     except SettingsError as error:
         _tell(error.problems)
         context.exit(1)

@@ -16,6 +16,7 @@ import click
 from clustersight.commands import config as config_cli
 from clustersight.commands.chosen_cluster import CONFIG, refuse
 from clustersight.problem import SettingsError
+from clustersight.settings.fields import Known
 from clustersight.settings.file import load, state_folder
 from clustersight.settings.model import Settings
 from clustersight.store import maintenance, migrations
@@ -62,7 +63,7 @@ def store() -> None:
 def _place(context: click.Context, file: Path | None) -> Iterator[Place]:
     """The configured store; what is wrong with it ends the command with one line."""
     try:
-        settings = load(file, os.environ, context.meta.get(config_cli.KNOWN_PANELS)).settings
+        settings = load(file, os.environ, context.meta.get(config_cli.KNOWN_NAMES, Known())).settings
     except SettingsError as error:
         refuse(context, *map(str, error.problems))
     folder = state_folder(settings, os.environ)

@@ -7,7 +7,7 @@ from clustersight.health.deduction import Component, Deduction
 from clustersight.health.grades import grade, overall, published, trend
 from clustersight.health.node import NodeState
 from clustersight.health.score import Health, health
-from clustersight.health.thresholds import THRESHOLD_NAMES, unknown_thresholds
+from clustersight.health.thresholds import THRESHOLD_NAMES
 from clustersight.health.windows import WANTED, Change, Reading, Window, Windows
 
 __all__ = [
@@ -26,5 +26,4 @@ __all__ = [
     "overall",
     "published",
     "trend",
-    "unknown_thresholds",
 ]

@@ -98,7 +98,7 @@ def _mutations(picture: Picture) -> Deduction | None:
 
 
 def _say_failing(mutations: float) -> str:
-    return f"{number(mutations)} mutations fail"
+    return "1 mutation fails" if mutations == 1 else f"{number(mutations)} mutations fail"
 
 
 def _say_stuck(mutations: float) -> str:

@@ -41,7 +41,7 @@ def health(
     """Score a cluster out of its nodes' latest samples and of what history says of the last day.
 
     `now` is in epoch seconds. Names in `settings.thresholds` that replace nothing are passed over:
-    `unknown_thresholds` finds them. `backup_every_seconds` is `backups.expected_every`.
+    the settings refuse them. `backup_every_seconds` is `backups.expected_every`.
     """
     settings = settings or HealthSettings()
     lines = lines_with(settings.thresholds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 Points = tuple[tuple[float, float], ...]
@@ -76,11 +76,6 @@ LINES: Mapping[str, Line] = {
     "inserts_rejected_15m": Line(((1, 60),)),
 }
 THRESHOLD_NAMES = frozenset(LINES)
-
-
-def unknown_thresholds(names: Iterable[str]) -> tuple[str, ...]:
-    """Those that replace nothing, for whoever checks the configuration."""
-    return tuple(sorted(set(names) - THRESHOLD_NAMES))
 
 
 def lines_with(thresholds: Mapping[str, Points]) -> dict[str, Line]:

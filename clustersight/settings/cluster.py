@@ -10,15 +10,20 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
 
-from clustersight.problem import unknown
-from clustersight.settings.fields import ExistingFile, Secret, Section, between, fault, surroundings
+from clustersight.settings.fields import (
+    ExistingFile,
+    Secret,
+    Section,
+    between,
+    fault,
+    refuse_unknown,
+    surroundings,
+)
 
 # The ports that ClickHouse documents; on others the protocol cannot be known.
 _HTTP_PORTS = frozenset({8123, 8443, 443})
@@ -134,16 +139,7 @@ class ClusterSettings(Section):
         cls, panels: dict[str, PanelSettings], info: ValidationInfo
     ) -> dict[str, PanelSettings]:
         """Refuse panels that the caller does not know, each at its key."""
-        known = surroundings(info).panels
-        wrong = [] if known is None else [name for name in panels if name not in known]
-        if known is not None and wrong:
-            errors = [
-                InitErrorDetails(
-                    type=fault(unknown("panel", name, known), of_key=True), loc=(name,), input=None
-                )
-                for name in wrong
-            ]
-            raise ValidationError.from_exception_data(cls.__name__, errors)
+        refuse_unknown(cls.__name__, "panel", panels, surroundings(info).known.panels)
         return panels
 
     @model_validator(mode="after")

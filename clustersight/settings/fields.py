@@ -20,13 +20,14 @@ from pydantic import (
     ValidationInfo,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from clustersight.duration import format_duration, parse_duration
+from clustersight.problem import unknown
 from clustersight.settings.listen import Listen, parse_listen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from pydantic import ValidatorFunctionWrapHandler
 
@@ -40,16 +41,36 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True)
+class Known:
+    """Names that settings use and others define; None: any name goes."""
+
+    panels: Collection[str] | None = None
+    thresholds: Collection[str] | None = None
+
+
+@dataclass(frozen=True)
 class Surroundings:
-    """What validation needs from outside: the folder of the file and the panels that exist."""
+    """What validation needs from outside: the folder of the file and the names that exist."""
 
     folder: Path = Path()
-    panels: Collection[str] | None = None
+    known: Known = Known()
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:
-    """Return the validation context; the working directory and any panel without one."""
+    """Return the validation context; the working directory and any name without one."""
     return info.context if isinstance(info.context, Surroundings) else Surroundings()
+
+
+def refuse_unknown(section: str, noun: str, names: Iterable[str], known: Collection[str] | None) -> None:
+    """Refuse names that are not `known`, each at its key; raises ValidationError."""
+    wrong = [] if known is None else [name for name in names if name not in known]
+    if known is None or not wrong:
+        return
+    errors = [
+        InitErrorDetails(type=fault(unknown(noun, name, known), of_key=True), loc=(name,), input=None)
+        for name in wrong
+    ]
+    raise ValidationError.from_exception_data(section, errors)
 
 
 def fault(

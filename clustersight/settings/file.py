@@ -14,7 +14,7 @@ from clustersight.problem import Problem, SettingsError
 from clustersight.settings import web_config
 from clustersight.settings.environment import Override, apply_environment
 from clustersight.settings.expansion import expand
-from clustersight.settings.fields import Surroundings
+from clustersight.settings.fields import Known, Surroundings
 from clustersight.settings.model import Settings
 from clustersight.settings.model_problem import Locator, problems_of
 from clustersight.settings.path import secrets_in
@@ -40,12 +40,10 @@ class Loaded:
     overrides: tuple[Override, ...] = ()
 
 
-def load(
-    path: Path | None, environ: Mapping[str, str], known_panels: Collection[str] | None = None
-) -> Loaded:
+def load(path: Path | None, environ: Mapping[str, str], known: Known = Known()) -> Loaded:  # noqa: B008 - frozen
     """Read the file (`path`, else CLUSTERSIGHT_CONFIG, else none) and the environment.
 
-    Panels are not checked without `known_panels`. Raises SettingsError with every problem found.
+    Names of panels and thresholds are those of `known`. Raises SettingsError with every problem found.
     """
     source = path or (Path(environ["CLUSTERSIGHT_CONFIG"]) if environ.get("CLUSTERSIGHT_CONFIG") else None)
     name = str(source or "defaults")
@@ -54,7 +52,7 @@ def load(
     overrides, problems = apply_environment(data, environ)
     locator = Locator(name, tree, {override.keys: override.variable for override in overrides})
     folder = source.absolute().parent if source else Path()
-    settings, wrong = _validated(data, Surroundings(folder, known_panels), locator, tree)
+    settings, wrong = _validated(data, Surroundings(folder, known), locator, tree)
     problems += faults_of(tree, name) + wrong
     problems += _web_problems(settings, locator) if settings else []
     if problems or settings is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from clustersight.settings.fields import Section, between, fault
+from clustersight.settings.fields import Section, between, fault, refuse_unknown, surroundings
 
 Weight = Annotated[float, between(0, 100)]
 
@@ -37,8 +37,18 @@ def _rising(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return points
 
 
+Thresholds = dict[str, Annotated[tuple[Point, ...], AfterValidator(_rising)]]
+
+
 class HealthSettings(Section):
     """Weights, and points (value, deduction) that replace the built-in ones by name."""
 
     weights: WeightSettings = WeightSettings()
-    thresholds: dict[str, Annotated[tuple[Point, ...], AfterValidator(_rising)]] = Field(default_factory=dict)
+    thresholds: Thresholds = Field(default_factory=dict)
+
+    @field_validator("thresholds")
+    @classmethod
+    def _known_thresholds(cls, thresholds: Thresholds, info: ValidationInfo) -> Thresholds:
+        """Refuse lines that the score does not have, each at its key."""
+        refuse_unknown(cls.__name__, "threshold", thresholds, surroundings(info).known.thresholds)
+        return thresholds

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clustersight.health import THRESHOLD_NAMES, Deduction, unknown_thresholds
+from clustersight.health import Deduction
 from clustersight.health import families as f
 from clustersight.health.windows import BROKEN_PARTS, FAULTS, REFUSED, REJECTED, RESTARTS
 from clustersight.panels import ALL
@@ -191,9 +191,7 @@ def test_the_settings_replace_points_by_name() -> None:
     assert only(cluster, "storage").points == pytest.approx(50)
 
 
-def test_names_that_replace_nothing_are_found() -> None:
+def test_names_that_replace_nothing_change_nothing() -> None:
     cluster = healthy().with_settings(thresholds={"disk": [[40, 0], [60, 100]]})
 
     assert cluster.health().score == 100
-    assert unknown_thresholds(["disk", "disk_usage_pct", "a"]) == ("a", "disk")
-    assert unknown_thresholds(THRESHOLD_NAMES) == ()

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from clustersight.problem import SettingsError
+from clustersight.settings.fields import Known
 from clustersight.settings.file import load
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Config:
 
     def load(self, text: str, panels=None, **environ: str):
         self.path.write_text(text, encoding="utf-8")
-        return load(self.path, environ, panels)
+        return load(self.path, environ, Known(panels=panels))
 
     def problems(self, text: str, panels=None, **environ: str) -> list[str]:
         """Return the problem lines, with `c.yaml` for the whole path."""

@@ -4,7 +4,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from clustersight.commands.config import KNOWN_PANELS, config
+from clustersight.commands.config import KNOWN_NAMES, config
+from clustersight.settings.fields import Known
 
 TEXT = """
 clusters: [{name: a, host: h, port: 8443, password: hunter2}]
@@ -73,18 +74,23 @@ def test_help_has_an_example(command):
     assert "Example: " in CliRunner().invoke(config, [command, "--help"]).output
 
 
-def test_the_panels_of_the_parent_are_used(tmp_path):
+def test_the_names_of_the_parent_are_used(tmp_path):
     import click
 
     path = tmp_path / "c.yaml"
-    path.write_text("clusters: [{name: a, host: h, port: 9000, panels: {pats: {}}}]")
+    path.write_text(
+        "clusters: [{name: a, host: h, port: 9000, panels: {pats: {}}}]\n"
+        "health: {thresholds: {disk_usage: [[80, 0], [90, 50]]}}\n"
+    )
 
     @click.group()
     @click.pass_context
     def parent(context):
-        context.meta[KNOWN_PANELS] = {"parts"}
+        context.meta[KNOWN_NAMES] = Known(panels={"parts"}, thresholds={"disk_usage_pct"})
 
     parent.add_command(config)
     result = CliRunner().invoke(parent, ["config", "check", str(path)])
     assert result.exit_code == 1
     assert "did you mean 'parts'" in result.stderr
+    assert f"{path}:2:23: " in result.stderr
+    assert "did you mean 'disk_usage_pct'" in result.stderr

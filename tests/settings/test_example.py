@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from clustersight.known import KNOWN
 from clustersight.settings.file import load
 from clustersight.settings.model import ChannelSettings, ClusterSettings, Settings
 from clustersight.yaml_tree import read_tree
@@ -38,7 +39,7 @@ def test_every_key_of_the_models_is_in_it(data):
 
 
 def test_what_it_shows_are_the_defaults():
-    settings = load(EXAMPLE, ENVIRON, ()).settings
+    settings = load(EXAMPLE, ENVIRON, KNOWN).settings
     cluster = settings.clusters[0]
     default = ClusterSettings(name=cluster.name, host=cluster.host, port=cluster.port, password="x")
     assert cluster == default

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from clustersight.duration import format_duration, parse_duration
 from clustersight.problem import SettingsError
 from clustersight.settings.expansion import expand
+from clustersight.settings.fields import Known
 from clustersight.settings.file import load, state_folder
 from clustersight.settings.model import ClusterSettings, Protocol, Settings
 
@@ -320,7 +321,7 @@ def test_whatever_the_text_only_a_settings_error_is_raised(text, value, tmp_path
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     environ = {"A": value, "CLUSTERSIGHT__RULES__PATHS": value, "CLUSTERSIGHT_STORE_URL": value}
     try:
-        load(path, environ, {"parts"})
+        load(path, environ, Known(panels={"parts"}))
         problems = []
     except SettingsError as error:
         problems = [*error.problems]

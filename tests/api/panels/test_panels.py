@@ -406,6 +406,19 @@ def test_wrong_parameters_are_422(watching: Watching, embedded: EmbeddedServer, 
     bad(client.get(f"/panels/{query}"), 422, "validation_error")
 
 
+@pytest.mark.parametrize("value", ["59", "604801", "24h", "60.5", "", "true"])
+def test_a_wrong_range_of_seconds_says_which_are_right(
+    watching: Watching, embedded: EmbeddedServer, value: str
+) -> None:
+    client = watching.client(new(embedded))
+
+    error = bad(client.get(f"/panels/errors?range={value}"), 422, "validation_error")
+
+    assert error["detail"] == [
+        {"field": "range", "message": "must be seconds, a whole number from 60 to 604800"}
+    ]
+
+
 def test_the_largest_tables_come_first(watching: Watching, embedded: EmbeddedServer) -> None:
     client = watching.client(new(embedded))
     with database(embedded) as name:
