@@ -415,7 +415,7 @@ def test_a_wrong_range_of_seconds_says_which_are_right(
     error = bad(client.get(f"/panels/errors?range={value}"), 422, "validation_error")
 
     assert error["detail"] == [
-        {"field": "range", "message": "must be seconds, a whole number from 60 to 604800"}
+        {"path": "range", "message": "must be seconds, a whole number from 60 to 604800"}
     ]
 
 
