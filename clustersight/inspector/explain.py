@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from clustersight.clickhouse.errors import AccessDenied, QueryFailed, Unsupported
 from clustersight.clickhouse.sql import ident
-from clustersight.inspector import literals, query_log
+from clustersight.inspector import query_log
 from clustersight.inspector.errors import NotExplainable, UnknownHash
 from clustersight.inspector.nodes import TIMEOUT_SECONDS, Deadline, Node, Sessions, ask_all
 from clustersight.inspector.statement import called_names, explainable
-from clustersight.inspector.tokens import Kind
 from clustersight.panels.panel import Status
+from clustersight.sql_text import literals
+from clustersight.sql_text.tokens import Kind
 
 ExplainKind = Literal["plan", "pipeline", "syntax", "indexes"]
 

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clustersight.inspector import literals, query_log
+from clustersight.inspector import query_log
 from clustersight.inspector.answers import Found
 from clustersight.inspector.nodes import TIMEOUT_SECONDS, Deadline, Node, Sessions, ask_all
+from clustersight.sql_text import literals
 
 WHERE = f"type IN (3, 4) AND {query_log.USERS}"
 # A code is one of about a thousand, so that every node tells all of them.

@@ -13,9 +13,9 @@ from clustersight.clickhouse.connection import CLIENT_NAME, Result
 from clustersight.clickhouse.session import MIN_TIMEOUT_SECONDS, Session
 from clustersight.clickhouse.sql import bind, compose, main_table
 from clustersight.collect import status_of
-from clustersight.inspector import literals
 from clustersight.inspector.errors import InspectorError, QueryLogUnavailable, TooExpensive
 from clustersight.panels.panel import Context, Status
+from clustersight.sql_text import literals
 
 # What one question may take on all nodes together (clickhouse-facts.md, 7): an upper bound for a person.
 TIMEOUT_SECONDS = 20.0

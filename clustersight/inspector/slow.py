@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from clustersight.inspector import literals, query_log
+from clustersight.inspector import query_log
 from clustersight.inspector.answers import Found
 from clustersight.inspector.nodes import TIMEOUT_SECONDS, Deadline, Node, Sessions, ask_all
+from clustersight.sql_text import literals
 
 Sort = Literal["p95", "total", "count", "memory", "read_bytes"]
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from clustersight.inspector.errors import NotExplainable
-from clustersight.inspector.tokens import Kind, Token, tokens
+from clustersight.sql_text.tokens import Kind, Token, tokens
 
 # Table functions that make up their rows themselves, or are also functions of text. From 26.9's
 # system.table_functions; all others read files, other servers, or what somebody else has defined.

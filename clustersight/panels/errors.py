@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clustersight.metrics import Kind, Metric, Sample, per_minute
 from clustersight.panels.panel import Context, Panel, Rows
+from clustersight.sql_text.literals import stripped_message
 from clustersight.times import iso
 
 NAME = "errors"
@@ -90,7 +91,12 @@ RATES = (
 
 
 def probe(context: Context) -> Rows:
-    return context.rows(SQL, Row)
+    return [replace(row, message=_masked(row)) for row in context.rows(SQL, Row)]
+
+
+def _masked(row: Row) -> str:
+    # The message alone does not say whether it is the query's own text; the code does.
+    return stripped_message(f"Code: {row.error_code}. {row.message}", "") if row.message else ""
 
 
 def samples(rows: Rows) -> Iterator[Sample]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clustersight.panels.panel import Context
+from clustersight.sql_text.literals import masked
 
 # While a replica is read-only or without session its delay grows although nothing lags, and an unknown
 # queue gives the Unix time itself (ClickHouse#53479): ten years are no lag.
@@ -52,4 +53,5 @@ class Replica:
 
 def read(context: Context) -> list[Replica]:
     """Every replica of the node, the worst first. Raises ClickHouseError."""
-    return context.rows(SQL, Replica)
+    found = context.rows(SQL, Replica)
+    return [replace(one, queue_update_exception=masked(one.queue_update_exception)) for one in found]

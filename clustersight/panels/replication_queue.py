@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels import replicas
 from clustersight.panels.panel import Context, Panel, Rows
+from clustersight.sql_text.literals import masked
 
 NAME = "replication-queue"
 
@@ -125,7 +126,8 @@ MAX_OLDEST = Metric(
 
 def read(context: Context) -> list[Row]:
     """One query a visit, also when the replication panel asks too; none where there is no replica."""
-    return context.rows(SQL, Row, **STUCK) if _may_have_tasks(context) else []
+    found = context.rows(SQL, Row, **STUCK) if _may_have_tasks(context) else []
+    return [replace(row, last_exception=masked(row.last_exception)) for row in found]
 
 
 def _may_have_tasks(context: Context) -> bool:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from clustersight.panels.mutation_fix import fix_command
 from clustersight.panels.mutation_progress import Progress, follow
 from clustersight.panels.panel import Context
+from clustersight.sql_text.literals import masked
 from clustersight.times import iso
 
 Name = tuple[str, str]
 
 # The evidence. One failing mutation holds up all that come after it, so a few of each table tell it all.
-# Commands and reasons hold customers' values: strings in them are left out.
+# Commands hold customers' values: strings in them are left out.
 SQL = r"""
 SELECT
     database, table, mutation_id,
@@ -25,9 +26,7 @@ SELECT
     {{latest_fail_reason ? toNullable(latest_fail_reason != '') : CAST(NULL AS Nullable(UInt8))}}
         AS is_failing,
     {{latest_failed_part ? substring(latest_failed_part, 1, 300) : ''}} AS latest_failed_part,
-    {{latest_fail_reason ?
-        replaceRegexpAll(substring(latest_fail_reason, 1, 500), '\'[^\']*(\'|$)', '\'?\'') : ''}}
-        AS latest_fail_reason
+    {{latest_fail_reason ? substring(latest_fail_reason, 1, 500) : ''}} AS latest_fail_reason
 FROM system.mutations
 WHERE is_done = 0
 ORDER BY is_failing DESC, created, database, table, mutation_id
@@ -101,7 +100,7 @@ def _mutation(found: Unfinished, shown: str, progress: Progress) -> Mutation:
         parts_done_pct=progress.done_pct,
         is_stuck=stuck,
         is_failing=failing,
-        latest_fail_reason=found.latest_fail_reason,
+        latest_fail_reason=masked(found.latest_fail_reason),
         latest_failed_part=found.latest_failed_part,
         # The real name of the table: KILL MUTATION says nothing where it matches nothing.
         fix_command=fix_command(

@@ -66,6 +66,18 @@ def test_customers_values_are_left_out(embedded: EmbeddedServer) -> None:
         assert "private" not in str(found.rows)
 
 
+def test_what_a_mutation_was_to_say_is_left_out(embedded: EmbeddedServer) -> None:
+    with database(embedded) as db:
+        quoted = make_table(embedded, (db, "t"))
+        insert(embedded, quoted)
+        update = "UPDATE s = if(throwIf(1, 'private: customer 55512345'), 'private', s) WHERE 1"
+        embedded.execute(f"ALTER TABLE {quoted} {update}", mutations_sync=0)
+        found = run_until(address_of(embedded), PANEL, has_failed((db, "t")))
+        row = next(row for row in PANEL.payload(found.rows) if row["database"] == db)
+        assert row["latest_fail_reason"] == "Code: 395. (the query's own text)"
+        assert "private" not in str(found.rows)
+
+
 def test_the_fix_ends_the_mutation_of_a_table_with_a_hostile_name(embedded: EmbeddedServer) -> None:
     with database(embedded, HOSTILE) as db:
         name = (db, HOSTILE)

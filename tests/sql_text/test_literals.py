@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clustersight.inspector.literals import strip, stripped_line, stripped_message
-from clustersight.inspector.tokens import tokens
+from clustersight.sql_text.literals import masked, strip, stripped_line, stripped_message
+from clustersight.sql_text.tokens import tokens
 
 SECRET = "hunter2"
 
@@ -115,3 +115,26 @@ def test_a_message_without_values(exception: str, query: str, left: str) -> None
 def test_figures_of_a_plan_are_the_server_s() -> None:
     assert stripped_line("   │  Parts: 1/3") == "   │  Parts: 1/3"
     assert stripped_line("Condition: (a in [4711, 4711])") == "Condition: (a in [?, ?])"
+
+
+@pytest.mark.parametrize(
+    ("exception", "left"),
+    [
+        ("", ""),
+        (
+            "Code: 395. DB::Exception: hunter2: while executing 'FUNCTION throwIf('hunter2') UInt8'",
+            "Code: 395. (the query's own text)",
+        ),
+        (
+            "Code: 6, e.displayText() = DB::Exception: Cannot parse string 'hunter2' as UInt8",
+            "Code: 6. Cannot parse string …",
+        ),
+        (
+            "Code: 234. DB::Exception: No active replica has part all_0_0_0. (NO_REPLICA_HAS_PART)",
+            "Code: 234. No active replica has part all_0_0_0. (NO_REPLICA_HAS_PART)",
+        ),
+        ("Connection loss", "Connection loss"),
+    ],
+)
+def test_what_everyone_may_read_of_an_exception(exception: str, left: str) -> None:
+    assert masked(exception) == left

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from clustersight.clickhouse.errors import brief
-from clustersight.inspector.tokens import Kind, Token, tokens, unescaped
+from clustersight.sql_text.tokens import Kind, Token, tokens, unescaped
 
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
 # Where a message goes on with the text of the query, or begins to quote a value.
@@ -21,6 +21,7 @@ _ECHO = re.compile(
 )
 # The text is the query's own: throwIf(condition, 'text').
 _OWN_TEXT = re.compile(r"FUNCTION_THROW_IF_VALUE_IS_NON_ZERO|Code: 395\b")
+_CODE = re.compile(r"Code: \d+\b")
 _ORNAMENT = re.compile(r"^Code: \d+[.,]\s*|e\.displayText\(\) = |, e\.what\(\) = .*", re.DOTALL)
 # Figures of an index or a pipeline: their numbers are the server's.
 _FIGURES = re.compile(r"[\s│├└─]*(?:Parts|Granules|Ranges|Marks|Skip merging|Search Algorithm|Read type):")
@@ -61,6 +62,18 @@ def stripped_message(exception: str, query: str) -> str:
     for value in _values(query):
         text = re.sub(_EDGE.format(re.escape(value)), "?", text)
     return brief(text)
+
+
+def masked(exception: str) -> str:
+    """What everyone may read of an exception whose query is not known: the code, and words before any value.
+
+    >>> masked("Code: 6. DB::Exception: Cannot parse string 'secret' as UInt8. (CANNOT_PARSE_TEXT)")
+    'Code: 6. Cannot parse string …'
+    """
+    if not exception:
+        return ""
+    code, text = _CODE.match(exception), stripped_message(exception, "")
+    return f"{code.group()}. {text}" if code else text
 
 
 def plain_message(exception: str) -> str:

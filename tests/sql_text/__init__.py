@@ -1,0 +1,1 @@
+"""Cutting SQL into tokens and taking values out of texts."""
