@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from flask import request
+from gunicorn.http.errors import NoMoreData, ParseException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.errors import Detail, PayloadTooLarge, UnsupportedMediaType
+from api.errors import BadRequest, Detail, PayloadTooLarge, UnsupportedMediaType
 from api.validation import from_pydantic, invalid
 
 MAX_BYTES = 1024 * 1024
@@ -39,6 +40,7 @@ def read_body(model: type[B]) -> B:
     raw = _bytes()
     if raw:
         _require_json()
+    _refuse_repeated(raw)
     _refuse_nul(raw)
     try:
         return model.model_validate_json(_with_whole_numbers(raw) or b"{}")
@@ -49,7 +51,10 @@ def read_body(model: type[B]) -> B:
 def _bytes() -> bytes:
     if (request.content_length or 0) > MAX_BYTES:
         raise PayloadTooLarge("the body is larger than 1 MiB")
-    raw = request.get_data(cache=False)  # werkzeug stops a body without a length at MAX_CONTENT_LENGTH
+    try:
+        raw = request.get_data(cache=False)  # werkzeug stops a body without a length at MAX_CONTENT_LENGTH
+    except (ParseException, NoMoreData):
+        raise BadRequest("the body's chunks cannot be read", headers={"Connection": "close"}) from None
     done: Callable[[], None] | None = request.environ.get(READ)
     if done is not None:
         done()
@@ -62,6 +67,29 @@ def _require_json() -> None:
         raise UnsupportedMediaType("send JSON, in UTF-8, with Content-Type: application/json")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("send the body as it is, without Content-Encoding")
+
+
+class _Repeated(Exception):
+    """A key stands twice in an object."""
+
+
+def _refuse_repeated(raw: bytes) -> None:
+    """Of two values readers take different ones (RFC 8259, 4): of two hosts a wrong one could be asked."""
+    try:
+        json.loads(raw or b"{}", object_pairs_hook=_unique)
+    except _Repeated as error:
+        raise invalid([Detail(str(error)[:200], "is given more than once")]) from None
+    except (ValueError, RecursionError):
+        return  # the model says what is wrong
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Repeated(name)
+        found[name] = value
+    return found
 
 
 def _refuse_nul(raw: bytes) -> None:

@@ -25,6 +25,8 @@ SLACK = "slack_webhook_url"
 # The channel that this setting is.
 SLACK_CHANNEL = "slack"
 _SHOWN_CHARACTERS = 4
+# Of a shorter path they would be most of the secret; Slack's have some seventy.
+_SHORTEST_SHOWN = 20
 
 
 class Origin(StrEnum):
@@ -57,7 +59,10 @@ class SettingsMeta(Shape):
 
 
 class SettingsChange(Body):
-    """The settings to change. The mask of the URL keeps what is stored, an empty text removes it."""
+    """The settings to change; null changes nothing.
+
+    The mask of the URL keeps what is stored, an empty text removes it.
+    """
 
     slack_webhook_url: Annotated[str, Field(max_length=2000)] | None = None
     collection_interval_sec: Annotated[int, Field(ge=5, le=3600)] | None = None
@@ -182,11 +187,13 @@ def _webhook() -> tuple[str | None, Origin, str]:
 
 
 def _mask(url: str | None) -> str | None:
-    """Host and the last four characters: enough to tell two apart."""
+    """Host and the last four characters of a long path: enough to tell two apart."""
     if url is None:
         return None
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}/…/****{url[-_SHOWN_CHARACTERS:]}"
+    secret = url.partition(parts.netloc)[2]
+    shown = secret[-_SHOWN_CHARACTERS:] if len(secret) >= _SHORTEST_SHOWN else ""
+    return f"{parts.scheme}://{parts.hostname}/…/****{shown}"
 
 
 def _shown() -> Answer[SettingsShape, SettingsMeta]:

@@ -138,8 +138,13 @@ def _refuse_taken(db: Connection, wanted: Description, *, but: str) -> None:
             continue
         if other.name == wanted.name:
             raise Conflict(f"there is a cluster named {wanted.name!r} already")
-        if (other.description.host, other.description.port) == (wanted.host, wanted.port):
+        if _place(other.description) == _place(wanted):
             raise Conflict(f"the cluster {other.name!r} has this host and port already")
+
+
+def _place(description: Description) -> tuple[str, int]:
+    """Names of hosts that differ in case or in the root's dot lead to one server."""
+    return description.host.lower().rstrip("."), description.port
 
 
 def _deleted(db: Connection, *conditions: Any) -> str | None:

@@ -87,6 +87,16 @@ def test_what_is_no_request_is_told_in_our_form(
     assert (told, body["error"]["code"]) == (status, code)  # type: ignore[index]
 
 
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"-5\r\n", b"2\r\n{}XX\r\n", b"2 ;\rx\r\n{}\r\n0\r\n\r\n"])
+def test_chunks_that_are_none_are_told_and_end_the_connection(running: ApiProcess, chunks: bytes) -> None:
+    head = b"POST /api/v1/silences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+    told, body = exchange(running, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert (told, body["error"]["code"]) == (400, "bad_request")  # type: ignore[index]
+    assert "a request failed" not in running.logs()
+
+
 @contextlib.contextmanager
 def connections(running: ApiProcess, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:

@@ -140,6 +140,8 @@ def test_a_duplicate_is_a_conflict_and_a_deleted_one_comes_back(client: Client) 
     made = good(client.post("/clusters", CLUSTER), 201)
     bad(client.post("/clusters", CLUSTER | {"name": "other"}), 409, "conflict")
     bad(client.post("/clusters", CLUSTER | {"host": "other"}), 409, "conflict")
+    for same in ("ClickHouse.Internal", "clickhouse.internal."):
+        bad(client.post("/clusters", CLUSTER | {"name": "other", "host": same}), 409, "conflict")
 
     good(client.delete(f"/clusters/{made['id']}"))
     again = good(client.post("/clusters", CLUSTER | {"name": "reborn", "password": "new"}), 201)

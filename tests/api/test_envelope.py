@@ -156,6 +156,17 @@ def test_a_body_that_says_so(client: Client, kind: str) -> None:
     good(client.post("/probe/thing", data=b'{"name": "a"}', content_type=kind), 201)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"name": "a", "name": "b"}', b'{"name": "a", "more": [{"name": 1, "name": 1}]}']
+)
+def test_a_key_that_stands_twice(client: Client, body: bytes) -> None:
+    answer = client.post("/probe/thing", data=body, content_type="application/json")
+
+    error = bad(answer, 422, "validation_error")
+
+    assert error["detail"] == [{"path": "name", "message": "is given more than once"}]
+
+
 def test_a_body_of_more_than_a_mebibyte(client: Client) -> None:
     just = b'{"name": "a"}'.ljust(1024 * 1024)
     good(client.post("/probe/thing", data=just, content_type="application/json"), 201)

@@ -94,7 +94,7 @@ def test_private_webhooks_can_be_allowed(new_client: Clients) -> None:
 
     shown = good(client.put("/settings", {"slack_webhook_url": "http://127.0.0.1:9/hook"}))
 
-    assert shown["slack_webhook_url"] == "http://127.0.0.1/…/****hook"
+    assert shown["slack_webhook_url"] == "http://127.0.0.1/…/****"  # four of `hook` would be all of it
 
 
 @pytest.mark.parametrize(
