@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers on two cores; the servers of a worker are its own.
-WORKERS ?= 2
+# Tests wait for servers half of their time: three workers on two cores. The servers of a worker are its own.
+WORKERS ?= 3
 
 .PHONY: help demo run test soak check generate bench clean
 
@@ -41,7 +41,7 @@ check: $(VENV)/.dev ## Lint, format, strict types, import contracts
 
 test: check ## Everything, against real servers, which it installs by apt
 	@bash tests/install-servers.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not soak'
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not soak'
 
 soak: $(VENV)/.dev ## The tests that take long
 	@bash tests/install-servers.sh
