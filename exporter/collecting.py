@@ -87,8 +87,8 @@ class Collecting:
 
     @property
     def pending(self) -> list[str]:
-        """Nodes that have not been visited yet, as cluster/host."""
-        return [f"{t.cluster.name}/{t.node.host}" for t in self.fleet.targets if t.collection is None]
+        """Nodes of which no visit is on the page yet, as cluster/host."""
+        return [f"{t.cluster.name}/{t.node.host}" for t in self.fleet.targets if not t.on_page]
 
     def _visit(self, target: Target) -> None:
         try:
@@ -182,6 +182,7 @@ class Collecting:
         own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
         self._page.put(PieceKey(cluster, host, ""), own)
         self._page.put(PieceKey(cluster, "", ""), self.cluster_samples(cluster))
+        target.on_page = True
         logical_clusters = self.fleet.topology(cluster).logical_clusters
         self._record(Record(target.cluster, collection, tuple(own), logical_clusters))
 

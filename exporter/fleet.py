@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Target:
     """One node and its place in the timetable; times are monotonic seconds unless named otherwise.
 
-    `departed` nodes are reported as down once more and then forgotten.
+    `departed` nodes are reported as down once more and then forgotten. `on_page`: a visit was published.
     """
 
     cluster: ClusterSettings
@@ -31,6 +31,7 @@ class Target:
     busy: bool = False
     suspect: bool = False
     departed: bool = False
+    on_page: bool = False
     tier2_at: float | None = None
     topology_at: float | None = None
     collection: Collection | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,12 +41,16 @@ def slow_mutation(server: EmbeddedServer, quoted: str) -> None:
     server.execute(sql, mutations_sync=0, allow_nondeterministic_mutations=1)
 
 
-def slow_merge(server: ClickHouse18, quoted: str) -> None:
-    """A merge that takes about a second, which a thread waits for."""
-    server.execute(f"SYSTEM STOP MERGES {quoted}")
-    insert(server, quoted, 2, select="number, toString(cityHash64(number)) FROM system.numbers LIMIT 1500000")
-    server.execute(f"SYSTEM START MERGES {quoted}")
-    server.execute(f"OPTIMIZE TABLE {quoted} FINAL")
+def slow_merges(server: ClickHouse18, quoted: str, seen: threading.Event) -> None:
+    """A merge that takes about a second, again with more rows until one was seen: a visit may take as long."""
+    rows = "number, toString(cityHash64(number)) FROM system.numbers LIMIT 1500000"
+    while True:
+        server.execute(f"SYSTEM STOP MERGES {quoted}")
+        insert(server, quoted, 2, select=rows)
+        server.execute(f"SYSTEM START MERGES {quoted}")
+        server.execute(f"OPTIMIZE TABLE {quoted} FINAL")
+        if seen.is_set():
+            return
 
 
 def check_running(server: Server, name: tuple[str, str]) -> PanelRun:
@@ -82,8 +87,12 @@ def test_a_running_mutation_of_a_part_is_seen_on_26(embedded: EmbeddedServer) ->
 def test_a_running_merge_is_seen_on_18(replicas: list[ClickHouse18]) -> None:
     server = replicas[0]
     with database(server, HOSTILE) as db, ThreadPoolExecutor() as pool:
-        merging = pool.submit(slow_merge, server, make_table(server, (db, HOSTILE)))
-        found = check_running(server, (db, HOSTILE))
+        seen = threading.Event()
+        merging = pool.submit(slow_merges, server, make_table(server, (db, HOSTILE)), seen)
+        try:
+            found = check_running(server, (db, HOSTILE))
+        finally:
+            seen.set()
         shown = payload_of(found, db)
         assert shown["result_part"].startswith("202001_1_")
         assert shown["num_parts"] >= 2
