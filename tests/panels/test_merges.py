@@ -42,7 +42,7 @@ def slow_mutation(server: EmbeddedServer, quoted: str) -> None:
 
 
 def slow_merges(server: ClickHouse18, quoted: str, seen: threading.Event) -> None:
-    """A merge that takes about a second, again with more rows until one was seen: a visit may take as long."""
+    """A merge of about a second, again with more rows until one was seen: a visit may take as long."""
     rows = "number, toString(cityHash64(number)) FROM system.numbers LIMIT 1500000"
     while True:
         server.execute(f"SYSTEM STOP MERGES {quoted}")
