@@ -50,12 +50,15 @@ REFUSED = {
     "PUT /api/v1/settings": {"slack_webhook_url": "must be a URL beyond this network"},
 }
 # In any text: a pattern for each would say it forty times.
-NUL = "body must not hold the character NUL"
+NUL = "must not hold the character NUL"
 # Codes that do not speak of the request.
 BY_CONTRACT = {
-    "POST /api/v1/settings/test-notification": "no_channel",
+    "POST /api/v1/settings/test-notification": {"no_channel"},
     # A hash that /queries/slow answered may be of a query that EXPLAIN must not run.
-    "POST /api/v1/queries/explain": "not_explainable",
+    "POST /api/v1/queries/explain": {"not_explainable"},
+    # A week of the log of a server that other tests keep busy.
+    "GET /api/v1/queries/slow": {"too_expensive"},
+    "GET /api/v1/queries/failed": {"too_expensive"},
 }
 # What cannot succeed before there is an alerter, and hashes of queries, which nobody guesses.
 NEVER_GOOD = {
@@ -80,9 +83,7 @@ def filter_failure(_context: HookContext, failure: Failure, case: Case, response
 
 def is_refused_by_contract(operation: str, response: Response) -> bool:
     error = error_of(response)
-    if operation in BY_CONTRACT:
-        return bool(error["code"] == BY_CONTRACT[operation])
-    if error["message"] == NUL:
+    if error["code"] in BY_CONTRACT.get(operation, ()) or error["message"].endswith(NUL):
         return True
     fields = {detail["path"].partition(".")[0] for detail in error["detail"] or ()}
     return error["code"] == "validation_error" and bool(fields) and fields <= set(REFUSED.get(operation, ()))

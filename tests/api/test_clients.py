@@ -353,8 +353,7 @@ def test_a_thousand_idle_connections_are_no_attack(running: ApiProcess) -> None:
 
 def workers(running: ApiProcess) -> list[str]:
     """What the kernel says about each worker: /proc/PID/status."""
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    return [Path(f"/proc/{child}/status").read_text() for child in children]
+    return [Path(f"/proc/{worker}/status").read_text() for worker in running.workers()]
 
 
 def test_what_a_worker_writes_is_its_own(running: ApiProcess) -> None:

@@ -20,7 +20,6 @@ import pytest
 from api import create_app
 from api.body import MAX_BYTES
 from api.headers import path_of
-from api.server import WORKERS
 from clustersight.settings.model import Settings
 from tests.api.answers import LEAKS
 from tests.api.live import live_config, provisioned
@@ -129,20 +128,15 @@ def target(embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -
     process = ApiProcess(folder / "api", config, options={"headers": AUTHORIZED})
     process.start()
     try:
-        process.wait_for(lambda: len(children(process)) == WORKERS, "both workers are there")
-        workers = children(process)
+        workers = process.workers()
         yield Target(process, made(process))
         # Whatever was sent: no worker has gone or grown, and no fault of ours is in the log.
-        assert children(process) == workers
+        assert process.workers() == workers
         assert all(resident_bytes(worker) < MOST_MEMORY_BYTES for worker in workers)
         assert "a request failed" not in process.logs()
         assert "Traceback" not in process.logs()
     finally:
         process.stop()
-
-
-def children(process: ApiProcess) -> list[str]:
-    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
 
 def resident_bytes(pid: str) -> int:

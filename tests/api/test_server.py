@@ -260,12 +260,12 @@ def test_a_worker_that_dies_is_replaced_and_its_counts_stay(api: Apis) -> None:
     for _ in range(20):
         good(requests.get(running.url + "/api/v1/health", timeout=5))
     before = healths(running)
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    children = running.workers()
 
     os.kill(int(children[0]), signal.SIGKILL)
 
     def replaced() -> bool:
-        now = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        now = running.workers()
         return len(now) == len(children) and children[0] not in now
 
     running.wait_for(replaced, "another worker is there")
@@ -274,7 +274,7 @@ def test_a_worker_that_dies_is_replaced_and_its_counts_stay(api: Apis) -> None:
 
 def test_nothing_of_the_workers_is_left_when_the_parent_is_killed(api: Apis) -> None:
     running = api({})
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    children = running.workers()
     os.kill(running.pid, signal.SIGKILL)
 
     wait_until(lambda: not any(Path(f"/proc/{c}").exists() for c in children), 20, "the workers end")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.server import WORKERS
 from tests.servers.ours import OurProcess
 
 BASE = "/api/v1"
@@ -18,7 +20,12 @@ class ApiProcess(OurProcess):
     section = "api"
 
     def ready(self) -> bool:
-        return super().ready() and self.ask("GET", "/-/healthy").ok
+        """One worker may answer before the others are there."""
+        return super().ready() and len(self.workers()) == WORKERS and self.ask("GET", "/-/healthy").ok
+
+    def workers(self) -> list[str]:
+        """The process numbers of those that are there now."""
+        return Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
 
     @property
     def port(self) -> int:
