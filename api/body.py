@@ -40,8 +40,7 @@ def read_body(model: type[B]) -> B:
     raw = _bytes()
     if raw:
         _require_json()
-    _refuse_repeated(raw)
-    _refuse_nul(raw)
+    _refuse_odd(raw)
     try:
         return model.model_validate_json(_with_whole_numbers(raw) or b"{}")
     except ValidationError as error:
@@ -73,14 +72,19 @@ class _Repeated(Exception):
     """A key stands twice in an object."""
 
 
-def _refuse_repeated(raw: bytes) -> None:
-    """Of two values readers take different ones (RFC 8259, 4): of two hosts a wrong one could be asked."""
+def _refuse_odd(raw: bytes) -> None:
+    """Of a key that stands twice readers take different values (RFC 8259, 4): a wrong host could be asked.
+
+    PostgreSQL has no NUL in text, and nobody means one.
+    """
     try:
-        json.loads(raw or b"{}", object_pairs_hook=_unique)
+        value = json.loads(raw or b"{}", object_pairs_hook=_unique)
     except _Repeated as error:
         raise invalid([Detail(str(error)[:200], "is given more than once")]) from None
     except (ValueError, RecursionError):
         return  # the model says what is wrong
+    if b"\\u0000" in raw and any("\0" in text for text in _texts(value)):
+        raise invalid([Detail("body", "must not hold the character NUL")])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,18 +94,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise _Repeated(name)
         found[name] = value
     return found
-
-
-def _refuse_nul(raw: bytes) -> None:
-    """PostgreSQL has no NUL in text, and nobody means one."""
-    if b"\\u0000" not in raw:
-        return
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return  # the model says what is wrong
-    if any("\0" in text for text in _texts(value)):
-        raise invalid([Detail("body", "must not hold the character NUL")])
 
 
 def _with_whole_numbers(raw: bytes) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from clustersight.panels.masking import without_values
 from clustersight.panels.panel import Context
-from clustersight.sql_text.literals import masked
 
 # While a replica is read-only or without session its delay grows although nothing lags, and an unknown
 # queue gives the Unix time itself (ClickHouse#53479): ten years are no lag.
@@ -53,5 +53,4 @@ class Replica:
 
 def read(context: Context) -> list[Replica]:
     """Every replica of the node, the worst first. Raises ClickHouseError."""
-    found = context.rows(SQL, Replica)
-    return [replace(one, queue_update_exception=masked(one.queue_update_exception)) for one in found]
+    return without_values(context.rows(SQL, Replica), "queue_update_exception")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from clustersight.clickhouse.errors import ClickHouseError
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels import replicas
+from clustersight.panels.masking import without_values
 from clustersight.panels.panel import Context, Panel, Rows
-from clustersight.sql_text.literals import masked
 
 NAME = "replication-queue"
 
@@ -127,7 +127,7 @@ MAX_OLDEST = Metric(
 def read(context: Context) -> list[Row]:
     """One query a visit, also when the replication panel asks too; none where there is no replica."""
     found = context.rows(SQL, Row, **STUCK) if _may_have_tasks(context) else []
-    return [replace(row, last_exception=masked(row.last_exception)) for row in found]
+    return without_values(found, "last_exception")
 
 
 def _may_have_tasks(context: Context) -> bool:
