@@ -15,7 +15,8 @@ from api.context import current
 from api.errors import Conflict, Detail, Invalid, NotFound
 from api.resource import Resource, Shape
 from clustersight.metric_keys import MetricKey, metric_keys
-from clustersight.rules.rule import Operator, Rule, faults
+from clustersight.rules.definition import rule_from
+from clustersight.rules.rule import Operator, faults
 from clustersight.store import clusters, rules, snapshots
 from clustersight.store.database import Connection
 from clustersight.store.rules import RuleType, StoredRule
@@ -176,7 +177,7 @@ def post_rule(body: NewRule) -> RuleShape:
     """Make a custom rule."""
     definition = body.model_dump(mode="json", exclude={"name", "enabled"})
     with current().database.begin() as db:
-        _check(definition, _no_clusters(db, definition))
+        _check(body.name, definition, _no_clusters(db, definition))
         return _shape(rules.create(db, body.name, definition, current().now, enabled=body.enabled))
 
 
@@ -191,7 +192,7 @@ def put_rule(rule_id: str, body: RuleChange) -> RuleShape:
         name, enabled = changes.pop("name", stored.name), changes.pop("enabled", stored.enabled)
         definition = {**stored.definition, **changes}
         # Only what is sent: a cluster that was deleted since must not keep its rule from being disabled.
-        _check(definition, _no_clusters(db, changes))
+        _check(name, definition, _no_clusters(db, changes))
         return _shape(rules.update(db, rule_id, name, definition, current().now, enabled=enabled))
 
 
@@ -248,19 +249,9 @@ def _no_clusters(db: Connection, given: dict[str, Any]) -> list[Detail]:
     ]
 
 
-def _check(definition: dict[str, Any], more: list[Detail]) -> None:
+def _check(name: str, definition: dict[str, Any], more: list[Detail]) -> None:
     """Raise Invalid with everything that is wrong with a rule."""
-    match = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in definition["match"].items()
-    }
-    rule = Rule(
-        metric_key=definition["metric_key"],
-        operator=Operator(definition["operator"]),
-        threshold=definition["threshold"],
-        match=match,
-        resolve_threshold=definition["resolve_threshold"],
-    )
+    rule = rule_from(name, definition)
     found = [*(Detail(fault.field, fault.message) for fault in faults(rule)), *more]
     if found:
         raise Invalid("; ".join(f"{one.path} {one.message}" for one in found)[:1000], detail=found)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from clustersight.metric_keys import metric_keys
 from clustersight.problem import unknown
+from clustersight.settings.notify import Severity
 
 # Beside its own labels every metric has these.
 COMMON_LABELS = ("cluster", "host")
@@ -30,15 +31,66 @@ _RISING = frozenset({Operator.ABOVE, Operator.AT_LEAST})
 _FALLING = frozenset({Operator.BELOW, Operator.AT_MOST})
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What is compared; thresholds in the unit of the metric key, times in seconds."""
+class NoData(StrEnum):
+    """What a rule makes of a panel that has not been read for two intervals (spec/rules.md)."""
 
+    KEEP = "keep"
+    ALERT = "alert"
+    OK = "ok"
+
+
+class RunOn(StrEnum):
+    """Which nodes a SQL rule is asked of."""
+
+    EACH = "each"
+    ONE = "one"
+
+
+Match = Mapping[str, str | tuple[str, ...]]
+# The panel and metric key of a SQL rule: this and its name.
+SQL_PREFIX = "rule:"
+DEFAULT_COOLDOWN_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule of any origin; thresholds in the unit of the metric key, times in seconds.
+
+    `raises` names the rule that this one is the higher severity of; `group` "cluster" makes one message of
+    all its alerts in a cluster. `sql` rules have the metric key `rule:NAME`. No `cluster_ids`: all clusters.
+    `origin` is FILE:LINE of a rule from a file.
+    """
+
+    name: str
     metric_key: str
     operator: Operator
     threshold: float
-    match: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    severity: Severity = Severity.WARNING
+    match: Match = field(default_factory=dict)
     resolve_threshold: float | None = None
+    for_sec: int = 0
+    keep_firing_for_sec: int = 0
+    cooldown_sec: int = DEFAULT_COOLDOWN_SECONDS
+    no_data: NoData = NoData.KEEP
+    raises: str | None = None
+    inhibited_by: tuple[str, ...] = ()
+    group: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+    description: str = ""
+    runbook_url: str | None = None
+    fix: str | None = None
+    sql: str | None = None
+    run_on: RunOn = RunOn.EACH
+    interval_sec: int | None = None
+    cluster_ids: tuple[str, ...] = ()
+    enabled: bool = True
+    origin: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The rule whose alert this one raises: its own name, or that of the milder one."""
+        return self.raises or self.name
 
 
 @dataclass(frozen=True, slots=True)

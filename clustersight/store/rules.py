@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -26,7 +26,11 @@ class RuleType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """A row; `definition` holds everything but id, name and whether it is on. Times are epoch seconds."""
+    """A row; `definition` holds everything but id, name and whether it is on. Times are epoch seconds.
+
+    `overrides` are the fields of a built-in rule that were changed over the API: the next release's
+    definition must not undo them.
+    """
 
     id: str
     name: str
@@ -36,6 +40,7 @@ class StoredRule:
     enabled: bool
     created_at: float
     updated_at: float
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 def every(db: Connection) -> list[StoredRule]:
@@ -72,14 +77,21 @@ def create(
 def update(
     db: Connection, rule_id: str, name: str, definition: Mapping[str, Any], now: float, *, enabled: bool
 ) -> StoredRule:
-    """Change a rule. Raises Conflict where the name is another one's."""
+    """Change a custom rule. Raises Conflict where the name is another one's."""
     _refuse_taken(db, name, but=rule_id)
-    values = {
-        "name": name,
-        "definition_json": json.dumps(definition),
-        "enabled": enabled,
-        "updated_at": now,
-    }
+    values = {"name": name, "definition_json": json.dumps(definition), "enabled": enabled}
+    return _write(db, rule_id, values, now)
+
+
+def override(
+    db: Connection, rule_id: str, overrides: Mapping[str, Any], now: float, *, enabled: bool
+) -> StoredRule:
+    """Change what may be changed of a built-in rule; `overrides` are all that hold from now on."""
+    return _write(db, rule_id, {"overrides_json": json.dumps(dict(overrides)), "enabled": enabled}, now)
+
+
+def _write(db: Connection, rule_id: str, changes: Mapping[str, Any], now: float) -> StoredRule:
+    values = {**changes, "updated_at": now}
     db.execute(rules.update().where(rules.c.id == rule_id).values(**values))
     revisions.bump(db)
     return _required(db, rule_id)
@@ -106,4 +118,5 @@ def _read(row: Row[Any]) -> StoredRule:
     values = row._asdict()
     definition = json.loads(values.pop("definition_json"))
     values["rule_type"] = RuleType(values["rule_type"])
-    return StoredRule(**values, definition=definition)
+    overrides = json.loads(values.pop("overrides_json"))
+    return StoredRule(**values, definition=definition, overrides=overrides)

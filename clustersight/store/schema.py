@@ -119,6 +119,7 @@ rules = Table(
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("created_at", Float(53), nullable=False),
     Column("updated_at", Float(53), nullable=False),
+    Column("overrides_json", Text, nullable=False, server_default="{}"),
     CheckConstraint("rule_type IN ('built_in', 'custom', 'file')", name="rule_type"),
 )
 
@@ -215,6 +216,8 @@ health_scores = Table(
     Column("explanation_packed", LargeBinary, nullable=False),
 )
 
+# `detail_json` is written by the alerter alone, the columns from `acknowledged_at` on by the API alone:
+# neither undoes what the other one does.
 alerts = Table(
     "alerts",
     metadata,
@@ -229,11 +232,24 @@ alerts = Table(
     Column("resolved_at", Float(53)),
     Column("detail_json", Text, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("acknowledged_at", Float(53)),
+    Column("acknowledged_by", Text),
+    Column("snoozed_until", Float(53)),
+    Column("escalated_at", Float(53)),
     CheckConstraint("status IN ('active', 'acknowledged', 'resolved')", name="status"),
     CheckConstraint("severity IN ('warning', 'critical')", name="severity"),
 )
 Index("ix_alerts_status", alerts.c.status, alerts.c.fired_at)
 Index("ix_alerts_resolved_at", alerts.c.resolved_at)
+# One alert per rule and labels: two alerters cannot both open it.
+Index(
+    "uq_alerts_unresolved",
+    alerts.c.rule_name,
+    alerts.c.fingerprint,
+    unique=True,
+    sqlite_where=text("status != 'resolved'"),
+    postgresql_where=text("status != 'resolved'"),
+)
 
 alert_events = Table(
     "alert_events",
@@ -272,8 +288,35 @@ outbox = Table(
     Column("created_at", Float(53), nullable=False),
     Column("due_at", Float(53), nullable=False),
     Column("ended_at", Float(53)),
+    Column("severity", String(8), nullable=False, server_default="warning"),
+    # The row that says what this one would have said.
+    Column("superseded_by", _Number),
 )
 Index("ix_outbox_state", outbox.c.state, outbox.c.due_at)
+Index("ix_outbox_alert_id_channel", outbox.c.alert_id, outbox.c.channel, outbox.c.id)
+
+# How each channel does, for people and across a restart: `paused_until` is what a 429 asked for.
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", String(12), nullable=False),
+    Column("since", Float(53), nullable=False),
+    Column("paused_until", Float(53)),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("last_delivered_at", Float(53)),
+    CheckConstraint("state IN ('healthy', 'paused', 'unhealthy')", name="state"),
+)
+
+# The last passes over the rules: what each one found, packed by rule id. 20 of each interval are kept.
+evaluation_passes = Table(
+    "evaluation_passes",
+    metadata,
+    Column("interval_sec", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float(53), primary_key=True),
+    Column("duration_seconds", Float(53), nullable=False),
+    Column("found_packed", LargeBinary, nullable=False),
+)
 
 # One process of a kind works on a store; the others wait until its time has run out.
 leases = Table(

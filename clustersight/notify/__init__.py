@@ -1,0 +1,1 @@
+"""Where messages go: one module per kind of channel, behind the contract in channel.py."""
