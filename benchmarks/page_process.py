@@ -19,10 +19,10 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_ws
 
 from benchmarks.made_up_fleet import CLUSTER, Said, say_all
 from clustersight.configuration import Configuration
+from clustersight.process.serving import Server
 from clustersight.settings.model import Settings
 from exporter.page import Format, PieceKey
 from exporter.process import Exporter, system_clock
-from exporter.serving import Server
 
 BUILDS = 5
 # 40 nodes with two large panels and their own samples in 30 s.

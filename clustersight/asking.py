@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clustersight.clickhouse import errors
 from clustersight.clickhouse.connection import Result
+from clustersight.clickhouse.session import Session
 from clustersight.collection import Clock, Watch
 
 # A hung Keeper ignores max_execution_time; three seconds without an answer is Keeper offline.
@@ -32,22 +34,45 @@ class Asking:
     def query(self, sql: str, timeout_seconds: float, values: dict[str, Any]) -> Result:
         """Each statement is run once a visit; a failure is remembered as well."""
         key = sql + repr(sorted(values.items()))
+
+        def send(seconds: float) -> Result:
+            return self._watch.session.query(sql, timeout_seconds=seconds, **values)
+
+        return self._once(key, timeout_seconds, send)
+
+    def statement(
+        self, text: str, timeout_seconds: float, settings: Mapping[str, Any], *, asks_keeper: bool
+    ) -> Result:
+        """A stranger's statement as it is, read-only; as a question to Keeper where it may be one."""
+        if asks_keeper:
+            return self._ask_keeper(
+                lambda session, seconds, identity: session.run_read_only(
+                    text, timeout_seconds=seconds, settings=settings, query_id=identity
+                )
+            )
+
+        def send(seconds: float) -> Result:
+            return self._watch.session.run_read_only(text, timeout_seconds=seconds, settings=settings)
+
+        return self._once(f"statement {text}", timeout_seconds, send)
+
+    def _once(self, key: str, timeout_seconds: float, send: Callable[[float], Result]) -> Result:
         if key not in self._answers:
-            self._answers[key] = self._ask(sql, timeout_seconds, values)
+            self._answers[key] = self._ask(timeout_seconds, send)
         answer = self._answers[key]
         if isinstance(answer, errors.ClickHouseError):
             raise answer
         return answer
 
     def _ask(
-        self, sql: str, timeout_seconds: float, values: dict[str, Any]
+        self, timeout_seconds: float, send: Callable[[float], Result]
     ) -> Result | errors.ClickHouseError:
         left = self._ends - self._clock.monotonic()
         if left <= 0:
             return errors.TimedOut(f"the collection's {self._deadline_seconds:g} s were used up before")
         try:
             self.queries += 1
-            result = self._watch.session.query(sql, timeout_seconds=min(timeout_seconds, left), **values)
+            result = send(min(timeout_seconds, left))
         except errors.ClickHouseError as error:
             return error
         self.read_rows += result.read_rows
@@ -55,6 +80,13 @@ class Asking:
 
     def keeper_query(self, sql: str, **values: Any) -> Result:
         """Raises TimedOut when Keeper hangs, also while an earlier query of ours still does."""
+        return self._ask_keeper(
+            lambda session, seconds, identity: session.query(
+                sql, timeout_seconds=seconds, query_id=identity, **values
+            )
+        )
+
+    def _ask_keeper(self, send: Callable[[Session, float, str], Result]) -> Result:
         watch = self._watch
         if self._keeper_is_busy():
             raise errors.TimedOut("an earlier question to Keeper has not been answered yet")
@@ -65,9 +97,7 @@ class Asking:
         # the next visit looks before it asks again.
         watch.keeper_in_doubt = True
         try:
-            result = watch.keeper_session.query(
-                sql, timeout_seconds=KEEPER_TIMEOUT_SECONDS, query_id=identity, **values
-            )
+            result = send(watch.keeper_session, KEEPER_TIMEOUT_SECONDS, identity)
         except errors.ClickHouseError as error:
             watch.keeper_in_doubt = not error.answered or isinstance(error, errors.TimedOut)
             raise

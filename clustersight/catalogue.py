@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
 from clustersight.scores import HEALTH
-from clustersight.self_metrics import EXPORTER, RUNNER
+from clustersight.self_metrics import EXPORTER, RUNNER, RUNNER_RATES
 
 _HEAD = """\
 # Metrics
@@ -30,13 +30,14 @@ def metrics() -> tuple[Metric, ...]:
 
 
 def rates() -> tuple[Rate, ...]:
-    """Every rule key that is computed from counters."""
-    return tuple(rate for panel in ALL for rate in panel.rates)
+    """Every rule key that is computed by its reader."""
+    return (*(rate for panel in ALL for rate in panel.rates), *RUNNER_RATES)
 
 
 def document() -> str:
     """The text of docs/METRICS.md."""
     runner = "\n## The runner\n\nOf every node and panel, by the exporter itself.\n" + _metric_table(RUNNER)
+    runner += _rate_table(RUNNER_RATES)
     score = "\n## The health score\n\nOf every cluster.\n" + _metric_table(HEALTH)
     own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
     return _HEAD + "".join(_section(panel) for panel in ALL) + runner + score + own + _metric_table(EXPORTER)
@@ -46,7 +47,11 @@ def _section(panel: Panel) -> str:
     tables = ", ".join(f"`system.{name}`" for name in panel.tables) or "none"
     text = f"\n## {panel.name}\n\n{panel.about} Tier {int(panel.tier)}, per {panel.scope}; reads: {tables}.\n"
     text += _metric_table(panel.metrics)
-    return text + (_RATES + "".join(_rate_rows(panel.rates)) if panel.rates else "")
+    return text + _rate_table(panel.rates)
+
+
+def _rate_table(rates: Sequence[Rate]) -> str:
+    return _RATES + "".join(_rate_rows(rates)) if rates else ""
 
 
 def _metric_table(metrics: Iterable[Metric]) -> str:

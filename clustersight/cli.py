@@ -11,6 +11,7 @@ from clustersight import __version__
 from clustersight.commands.cluster import cluster
 from clustersight.commands.config import KNOWN_NAMES, config
 from clustersight.commands.demo import demo
+from clustersight.commands.rules import rules
 from clustersight.commands.scrape import scrape
 from clustersight.commands.store import store
 from clustersight.known import KNOWN
@@ -46,5 +47,12 @@ def api(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "api", *arguments])  # noqa: S606
 
 
-for command in (demo, config, cluster, scrape, store):
+@main.command(context_settings=_PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def alerter(arguments: tuple[str, ...]) -> None:
+    """Run the alerter: evaluate rules, deliver alerts; /metrics on 127.0.0.1:9126."""
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "alerter", *arguments])  # noqa: S606
+
+
+for command in (demo, config, rules, cluster, scrape, store):
     main.add_command(command)

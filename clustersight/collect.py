@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clustersight.asking import Asking
@@ -13,7 +13,7 @@ from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Result
 from clustersight.clickhouse.session import MIN_TIMEOUT_SECONDS
 from clustersight.collection import Clock, Collection, PanelRun, Plan, Watch
-from clustersight.metrics import Kind, Sample
+from clustersight.metrics import Kind, Reading, Sample
 from clustersight.panels.panel import Context, Greeting, Panel, Rows, Status
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class _Visit:
         return known.version if known else ""
 
     def run_all(self, failure: errors.ClickHouseError | None) -> Iterator[PanelRun]:
-        for panel in sorted(self._plan.panels, key=lambda p: p.asks_keeper):
+        for panel in sorted(self._plan.panels, key=lambda p: (p.of_user, p.asks_keeper)):
             yield self.run(panel, failure)
 
     def run(self, panel: Panel, failure: errors.ClickHouseError | None) -> PanelRun:
@@ -174,6 +174,9 @@ class _Visit:
         def query(sql: str, **values: Any) -> Result:
             return self._asking.query(sql, timeout, values)
 
+        def statement(text: str, settings: Mapping[str, Any], *, asks_keeper: bool) -> Result:
+            return self._asking.statement(text, timeout, settings, asks_keeper=asks_keeper)
+
         return Context(
             query=query,
             keeper_query=self._asking.keeper_query,
@@ -188,13 +191,15 @@ class _Visit:
             host=watch.node.host,
             endpoint=watch.session.address.endpoint,
             memory=watch.memory.setdefault(panel.name, {}),
+            statement=statement,
         )
 
     def _checked(self, panel: Panel, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Only declared metrics, only numbers, no label set twice: one repeat costs the whole page."""
         declared = set(map(id, panel.metrics))
         # Also a gauge such as the uptime, where a rate key looks for its resets.
-        counted = {name for rate in panel.rates for name in rate.sources}
+        resets = (rate for rate in panel.rates if rate.reading is Reading.RESETS)
+        counted = {name for rate in resets for name in rate.sources}
         seen: set[tuple[str, tuple[str, ...]]] = set()
         for sample in samples:
             known = panel.dynamic or id(sample.metric) in declared

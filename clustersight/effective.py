@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from clustersight.clusters import descriptions_of, settings_of
 from clustersight.logs import event
+from clustersight.rules.definition import rule_of
+from clustersight.rules.rule import Rule
 from clustersight.settings.cluster import ClusterSettings
 from clustersight.settings.model import Settings
 from clustersight.store import clusters as stored_clusters
 from clustersight.store import revisions
+from clustersight.store import rules as stored_rules
 from clustersight.store import settings as stored_settings
 from clustersight.store.clusters import ManagedBy
 from clustersight.store.errors import Undecryptable
 from clustersight.store.opening import Store
+from clustersight.store.rules import StoredRule
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +39,15 @@ OVERLAY: Mapping[str, tuple[str, str]] = {
 class Effective:
     """`settings` hold all clusters that can be watched; `ids` are theirs by name.
 
-    `refused` says by id why a cluster cannot be: its password cannot be decrypted.
+    `refused` says by id why a cluster cannot be: its password cannot be decrypted. `sql_rules` are those
+    with a SELECT of their own that are on.
     """
 
     settings: Settings
     ids: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    sql_rules: tuple[Rule, ...] = ()
 
 
 def provisioned(settings: Settings) -> frozenset[str]:
@@ -77,6 +83,7 @@ def effective(settings: Settings, store: Store) -> Effective:
     with store.database.read() as db:
         revision = revisions.read(db)
         known = stored_clusters.active(db)
+        sql_rules = _sql_rules(stored_rules.every(db))
         changed = overlaid(settings, stored_settings.read(db))
     own = {cluster.name: cluster for cluster in settings.clusters}
     found: list[ClusterSettings] = []
@@ -95,7 +102,18 @@ def effective(settings: Settings, store: Store) -> Effective:
         {cluster.name: cluster.id for cluster in known if cluster.name in names},
         refused,
         revision,
+        sql_rules,
     )
+
+
+def _sql_rules(stored: Iterable[StoredRule]) -> tuple[Rule, ...]:
+    found = []
+    for one in stored:
+        try:
+            found += [rule_of(one)] if one.enabled and one.definition.get("sql") else []
+        except (KeyError, TypeError, ValueError) as error:
+            event(log, logging.ERROR, "rule is not valid in this release", rule=one.name, error=error)
+    return tuple(found)
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Tier
 from clustersight.scores import HEALTH
-from clustersight.self_metrics import RUNNER
+from clustersight.self_metrics import RUNNER, RUNNER_RATES
 
 # What is neither a panel's: the runner's own keys and those of the score.
 RUNNER_PANEL = "collector"
@@ -42,20 +42,18 @@ def _all() -> Iterator[MetricKey]:
         for metric in panel.metrics:
             yield from _of_metric(metric, panel.name, panel.tier)
         for rate in panel.rates:
-            yield MetricKey(
-                rate.key,
-                str(rate.unit),
-                rate.help,
-                rate.labels,
-                rate.sources[0],
-                panel.name,
-                panel.tier,
-                rate,
-            )
+            yield _of_rate(rate, panel.name, panel.tier)
     for metric in RUNNER:
         yield from _of_metric(metric, RUNNER_PANEL, Tier.ONE)
+    for rate in RUNNER_RATES:
+        yield _of_rate(rate, RUNNER_PANEL, Tier.ONE)
     for metric in HEALTH:
         yield from _of_metric(metric, HEALTH_PANEL, Tier.ONE)
+
+
+def _of_rate(rate: Rate, panel: str, tier: Tier) -> MetricKey:
+    unit, source = str(rate.unit), rate.sources[0]
+    return MetricKey(rate.key, unit, rate.help, rate.labels, source, panel, int(tier), rate)
 
 
 def _of_metric(metric: Metric, panel: str, tier: Tier) -> Iterator[MetricKey]:

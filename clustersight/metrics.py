@@ -32,8 +32,28 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     MILLISECONDS = "ms"
     PERCENT = "%"
+    HOURS = "hours"
     PER_MINUTE = "per minute"
     PER_SECOND = "per second"
+
+
+class Reading(StrEnum):
+    """What a reader makes of a rate's first source, within the window that ends now.
+
+    INCREASE: how much a counter rose; with a second source that one's share of it in percent. RESETS: how
+    often the value fell. RISE: by how much a gauge is above what it was when the window began, never below
+    0; a series that appeared since, while its panel ran, was 0 then. TIMES_USUAL: the value as a multiple of
+    its own median. FULL_IN_HOURS: when a share of 100 % reaches that by a straight line through the window;
+    none if it does not grow. AGE_INTERVALS: a time's age in units of the second source; only who has the
+    snapshots can tell, history holds no such times.
+    """
+
+    INCREASE = "increase"
+    RESETS = "resets"
+    RISE = "rise"
+    TIMES_USUAL = "times_usual"
+    FULL_IN_HOURS = "full_in_hours"
+    AGE_INTERVALS = "age_intervals"
 
 
 # How often a key's unit goes into the base unit of the page: 85 % is a ratio of 0.85.
@@ -85,11 +105,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rule key that is computed by its reader from counters: the increase over a window.
+    """A rule key that is computed by its reader from history, as `reading` says.
 
-    `sources` are family names; with two, the key is the second's share of the first in percent.
-    Labels of a source that are not in `labels` are summed up. With fewer than `at_least` events of
-    the first source in the window there is no value: a share of next to nothing says nothing.
+    `sources` are family names. Of counters, labels that are not in `labels` are summed up. Of others `where`
+    chooses the series of the first source by label, and there is no value while the second source has none.
+    There is none either with fewer than `at_least` events of the first source in the window, or below that
+    value of it (in the unit of its key): a share of next to nothing says nothing.
     `expr` is the same in PromQL, for people who evaluate rules in Prometheus.
     """
 
@@ -101,6 +122,8 @@ class Rate:
     labels: tuple[str, ...] = ()
     window_seconds: int = 300
     at_least: int = 0
+    reading: Reading = Reading.INCREASE
+    where: tuple[tuple[str, str], ...] = ()
 
 
 class Sample(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from clustersight.clickhouse.topology import Node
 from clustersight.collection import Collection, PanelRun
-from clustersight.metrics import Kind, Metric, Sample, Unit
+from clustersight.metrics import Kind, Metric, Rate, Reading, Sample, Unit
 from clustersight.panels.panel import Status
 
 UP = Metric(
@@ -27,6 +27,11 @@ LAST_SUCCESS = Metric(
     ("panel",),
     key="collector.age_seconds",
     unit=Unit.SECONDS,
+)
+PANEL_INTERVAL = Metric(
+    "clustersight_panel_interval_seconds",
+    "Time between two runs of a panel; absent where it is unsupported or disabled.",
+    ("panel",),
 )
 PANEL_UP = Metric(
     "clustersight_panel_up",
@@ -62,6 +67,41 @@ VERSION_MISMATCH = Metric(
     cluster_only=True,
     history=True,
 )
+VERSIONS = Metric(
+    "clickhouse_cluster_versions",
+    "Different versions that the nodes of the cluster that answer run.",
+    key="cluster.versions",
+    unit=Unit.COUNT,
+    cluster_only=True,
+    history=True,
+)
+NODES_DOWN = Metric(
+    "clickhouse_cluster_nodes_down",
+    "Nodes of the cluster that do not answer.",
+    key="cluster.nodes_down",
+    unit=Unit.COUNT,
+    cluster_only=True,
+    history=True,
+)
+SHARDS_DOWN = Metric(
+    "clickhouse_cluster_shards_down",
+    "Shards of the cluster none of whose replicas answers; absent where its shards are not known.",
+    key="cluster.shards_down",
+    unit=Unit.COUNT,
+    cluster_only=True,
+    history=True,
+)
+ISOLATED = Metric(
+    "clustersight_targets_isolated",
+    "1 while half of the nodes of all clusters, and three at least, do not answer: then it is rather this"
+    " exporter that is cut off.",
+    key="collector.isolated",
+    unit=Unit.BOOL,
+    cluster_only=True,
+    history=True,
+)
+# Two nodes fail together now and then.
+LEAST_ISOLATED = 3
 
 BUILD_INFO = Metric("clustersight_build_info", "1; the version.", ("version",))
 RELOAD_SUCCESSFUL = Metric(
@@ -96,8 +136,21 @@ EXPORTER: tuple[Metric, ...] = (
 
 RUNNER: tuple[Metric, ...] = (
     UP, INFO, VERSION_MISMATCH, PANEL_UP, LAST_SUCCESS, STATUS, DURATION, READ_ROWS, DROPPED, COLLECTION,
-    REFUSED_HOSTS,
+    REFUSED_HOSTS, PANEL_INTERVAL, VERSIONS, NODES_DOWN, SHARDS_DOWN, ISOLATED,
 )  # fmt: skip
+
+# What readers compute from them.
+RUNNER_RATES: tuple[Rate, ...] = (
+    Rate(
+        "collector.age_intervals",
+        Unit.NONE,
+        "How long ago a panel was last read well, in its own intervals; absent where it does not run.",
+        (LAST_SUCCESS.name, PANEL_INTERVAL.name),
+        f"(time() - {LAST_SUCCESS.name}) / {PANEL_INTERVAL.name}",
+        ("panel",),
+        reading=Reading.AGE_INTERVALS,
+    ),
+)
 
 _NEITHER = frozenset({Status.UNSUPPORTED, Status.DISABLED})
 
@@ -113,9 +166,12 @@ def node_samples(collection: Collection, node: Node) -> Iterator[Sample]:
 
 
 def panel_samples(
-    runs: Mapping[str, PanelRun], last_success: Mapping[str, float], dropped: Mapping[str, int]
+    runs: Mapping[str, PanelRun],
+    last_success: Mapping[str, float],
+    dropped: Mapping[str, int],
+    intervals: Mapping[str, float] | None = None,
 ) -> Iterator[Sample]:
-    """Of each panel's last run; the times of `last_success` are wall seconds."""
+    """Of each panel's last run; the times of `last_success` are wall seconds, `intervals` are seconds."""
     for name, run in runs.items():
         labels = (name,)
         yield Sample(STATUS, (name, run.status.value), 1.0)
@@ -124,5 +180,27 @@ def panel_samples(
             yield Sample(DURATION, labels, run.duration_seconds)
             yield Sample(READ_ROWS, labels, float(run.read_rows))
             yield Sample(DROPPED, labels, float(dropped.get(name, 0)))
+            if intervals is not None:
+                yield Sample(PANEL_INTERVAL, labels, intervals[name])
         if name in last_success:
             yield Sample(LAST_SUCCESS, labels, last_success[name])
+
+
+def cluster_samples(nodes: Mapping[Node, Collection | None]) -> Iterator[Sample]:
+    """Of a cluster as a whole, from the last visit to each node; None: not visited yet."""
+    visited = [visit for visit in nodes.values() if visit is not None]
+    versions = {visit.greeting.version for visit in visited if visit.up and visit.greeting}
+    if versions:
+        yield Sample(VERSION_MISMATCH, (), float(len(versions) > 1))
+        yield Sample(VERSIONS, (), float(len(versions)))
+    yield Sample(NODES_DOWN, (), float(sum(not visit.up for visit in visited)))
+    shards = {node.shard for node in nodes if node.shard}
+    if shards:
+        answering = {n.shard for n, visit in nodes.items() if visit is None or visit.up}
+        yield Sample(SHARDS_DOWN, (), float(len(shards - answering)))
+
+
+def isolated_sample(visits: Sequence[Collection | None]) -> Sample:
+    """Of all nodes of all clusters, for each of them: whether it is rather the monitor that is cut off."""
+    down = sum(visit is not None and not visit.up for visit in visits)
+    return Sample(ISOLATED, (), float(down >= LEAST_ISOLATED and 2 * down >= len(visits)))

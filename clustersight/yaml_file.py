@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clustersight.problem import Problem, SettingsError
-from clustersight.yaml_tree import Tree, read_tree
+from clustersight.yaml_tree import MAX_NODES, Tree, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def read_mapping(path: Path, expand: Callable[[str], str] | None = None) -> Tree:
+def read_mapping(
+    path: Path, expand: Callable[[str], str] | None = None, *, max_nodes: int = MAX_NODES
+) -> Tree:
     """Return the tree of a file, `{}` for an empty one; faults of single values are left in the tree.
 
     Raises SettingsError where there is no mapping to go on with: unreadable, not YAML, a list, a word.
     """
-    tree = read_tree(_text(path), expand)
+    tree = read_tree(_text(path), expand, max_nodes=max_nodes)
     problems = faults_of(tree, str(path))
     if tree.broken:
         raise SettingsError(problems)

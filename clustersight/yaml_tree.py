@@ -14,7 +14,7 @@ Keys = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
 # A configuration of a thousand clusters has about 20 000 nodes; aliases of aliases reach 10^9 in ten lines.
-_MAX_NODES = 200_000
+MAX_NODES = 200_000
 # libyaml composes recursively; the deepest setting stands at level 5.
 _MAX_DEPTH = 50
 
@@ -42,7 +42,7 @@ class Tree:
 
     `values` has the place of each value, `keys` of each mapping key, `expanded` the values that held
     a `${VAR}`, `lost` those that could not be read (None in the data). `broken` says that the text is
-    no YAML, or beyond all limits; data is then None.
+    no YAML, or beyond all limits; data is then None. `text` is what was read.
     """
 
     data: Any = None
@@ -52,6 +52,7 @@ class Tree:
     lost: set[Keys] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     broken: bool = False
+    text: str = field(default="", repr=False)
 
     def place(self, keys: Keys) -> Place:
         """Return the place of the value, or of the nearest one around it."""
@@ -68,17 +69,20 @@ class _LimitError(Exception):
         self.place = _place(mark)
 
 
-def read_tree(text: str, expand: Callable[[str], str] | None = None) -> Tree:
+def read_tree(
+    text: str, expand: Callable[[str], str] | None = None, *, max_nodes: int = MAX_NODES
+) -> Tree:
     """Read one YAML document. Raises nothing: what is wrong is in `faults`.
 
     `expand` is applied to every text value and raises ValueError on one that it cannot expand.
+    `max_nodes` is how many values the document may have, aliases written out.
     """
-    tree = Tree()
+    tree = Tree(text=text)
     try:
         _refuse_depth(text)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         if node is not None:
-            tree.data = _Reader(tree, expand).read(node, ())
+            tree.data = _Reader(tree, expand, max_nodes).read(node, ())
     except (yaml.YAMLError, UnicodeError) as error:
         return Tree(faults=[_syntax_fault(error)], broken=True)
     except _LimitError as error:
@@ -110,14 +114,17 @@ def _syntax_fault(error: Exception) -> Fault:
     remedy = "check indentation and quotes; within braces or brackets ${VAR} needs quotes around it"
     if "cannot start any token" in what:
         remedy = "indent with spaces, not with tabs; quote text that begins with @, ` or %"
+    if "another document" in what:
+        what, remedy = "it goes on after ---", "write one document a file"
     return Fault((), _place(mark) if mark else Place(1, 1), f"is not YAML: {what}; {remedy}")
 
 
 class _Reader:
     """Turns composed nodes into data; one per document, since it counts nodes."""
 
-    def __init__(self, tree: Tree, expand: Callable[[str], str] | None) -> None:
+    def __init__(self, tree: Tree, expand: Callable[[str], str] | None, max_nodes: int) -> None:
         self._tree = tree
+        self._max_nodes = max_nodes
         self._expand = expand
         self._count = 0
         self._scalars = yaml.constructor.SafeConstructor()
@@ -126,7 +133,7 @@ class _Reader:
         """Return the data of a node and note where it stands."""
         self._count += 1
         # An alias inside its own anchor is endless: the depth ends it.
-        if self._count > _MAX_NODES or len(keys) > _MAX_DEPTH:
+        if self._count > self._max_nodes or len(keys) > _MAX_DEPTH:
             raise _LimitError(node.start_mark, "is too large, or an alias contains itself; write it out")
         self._tree.values[keys] = _place(node.start_mark)
         if isinstance(node, yaml.MappingNode):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from clustersight.clickhouse import topology
 from clustersight.clickhouse.errors import ClickHouseError
@@ -14,12 +15,19 @@ from clustersight.collection import Clock, Collection, PanelRun, Plan
 from clustersight.logs import event
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Panel, Scope, Status, Tier
-from clustersight.plans import plan_of
-from clustersight.self_metrics import REFUSED_HOSTS, VERSION_MISMATCH, node_samples, panel_samples
+from clustersight.plans import interval_of, plan_of
+from clustersight.self_metrics import (
+    REFUSED_HOSTS,
+    cluster_samples,
+    isolated_sample,
+    node_samples,
+    panel_samples,
+)
 from clustersight.settings.model import Settings
 from exporter.fleet import Fleet, Target
 from exporter.page import Page, PieceKey
 from exporter.recording import Record
+from exporter.sql_rules import RulePanels
 from exporter.timetable import tier2_due
 from exporter.workers import Workers
 
@@ -57,19 +65,36 @@ class Collecting:
         self._workers = Workers("collect", workers)
         self._suspects = Workers("suspect", max(2, workers // 4))
         self.visits = 0
+        self._rules: Mapping[str, RulePanels] = {}
         self.configure(settings, panels)
 
-    def configure(self, settings: Settings, panels: Sequence[Panel]) -> None:
-        """Follow new settings; clusters that did not change keep their connections and their pieces."""
+    def configure(
+        self,
+        settings: Settings,
+        panels: Sequence[Panel],
+        rules: Mapping[str, RulePanels] = MappingProxyType({}),
+    ) -> None:
+        """Follow new settings; clusters that did not change keep their connections and their pieces.
+
+        `rules` are the panels of SQL rules by cluster. They have no samples, and no place on the page.
+        """
         with self._lock:
-            self._settings, self._panels = settings, panels
+            self._settings, self._panels, self._rules = settings, panels, rules
             for target in self.fleet.configure(settings.clusters, settings.collection.interval_sec):
                 self._page.forget(target.cluster.name, target.node.host)
             known = set(self.fleet.clusters)
             names = {panel.name for panel in panels} | {"", HEALTH}
             for target in self.fleet.targets:
-                target.runs = {name: run for name, run in target.runs.items() if name in names}
+                self._forget_runs(target)
             self._page.drop(lambda key: key.cluster not in known or key.panel not in names)
+
+    def rules(self, cluster: str) -> RulePanels:
+        """The panels of a cluster's SQL rules."""
+        return self._rules.get(cluster, {})
+
+    def _forget_runs(self, target: Target) -> None:
+        names = {panel.name for panel in self._panels} | set(self.rules(target.cluster.name))
+        target.runs = {name: run for name, run in target.runs.items() if name in names}
 
     def tick(self) -> None:
         """Send a worker to every target that is due. Never waits."""
@@ -124,7 +149,8 @@ class Collecting:
         slow = tier2_due(now, target.tier2_at, collection.interval_sec, collection.tier2_every)
         if slow:
             target.tier2_at = now
-        panels = [panel for panel in self._panels if _belongs(panel, target, slow)]
+        every = [*self._panels, *_quickest_first(self.rules(cluster.name), target)]
+        panels = [panel for panel in every if _belongs(panel, target, slow)]
         return plan_of(cluster, collection, panels, slow=slow)
 
     def _note(self, target: Target, collection: Collection) -> None:
@@ -178,23 +204,31 @@ class Collecting:
         for run in collection.runs:
             if run.panel.name in current:  # a reload may have taken it away meanwhile
                 self._page.put(PieceKey(cluster, host, run.panel.name), run.samples)
+        self._forget_runs(target)  # also of what was taken away during this visit
         own: list[Sample] = [*node_samples(collection, target.node)]
-        own += panel_samples(target.runs, target.last_success, self._page.dropped(cluster, host))
+        own += self._panel_samples(target)
         self._page.put(PieceKey(cluster, host, ""), own)
         self._page.put(PieceKey(cluster, "", ""), self.cluster_samples(cluster))
         target.on_page = True
         logical_clusters = self.fleet.topology(cluster).logical_clusters
         self._record(Record(target.cluster, collection, tuple(own), logical_clusters))
 
+    def _panel_samples(self, target: Target) -> Iterator[Sample]:
+        dropped = self._page.dropped(target.cluster.name, target.node.host)
+        intervals = {
+            name: float(interval_of(run.panel, self._settings.collection))
+            for name, run in target.runs.items()
+        }
+        return panel_samples(target.runs, target.last_success, dropped, intervals)
+
     def cluster_samples(self, cluster: str) -> list[Sample]:
         """What is said of a cluster as a whole."""
-        found = [t.collection for t in self.fleet.targets if t.cluster.name == cluster and t.collection]
-        versions = {c.greeting.version for c in found if c.up and c.greeting}
+        # A node that left on purpose is not one that fails.
+        present = [target for target in self.fleet.targets if not target.departed]
+        nodes = {target.node: target.collection for target in present if target.cluster.name == cluster}
         refused = self.fleet.topology(cluster).refused_hosts
-        samples = [Sample(REFUSED_HOSTS, (), float(len(refused)))]
-        if versions:
-            samples.append(Sample(VERSION_MISMATCH, (), float(len(versions) > 1)))
-        return samples
+        isolated = isolated_sample([target.collection for target in present])
+        return [Sample(REFUSED_HOSTS, (), float(len(refused))), isolated, *cluster_samples(nodes)]
 
     def _look_around(self, target: Target) -> None:
         """Read the topology, on the configured node, while this worker still has it.
@@ -247,6 +281,12 @@ def _topology(target: Target, members: Sequence[topology.Member]) -> topology.To
         return replace(itself, logical_clusters=tuple(sorted({m.cluster for m in members})))
     logical_cluster = cluster.logical_cluster or "default"
     return topology.resolve(cluster.name, address, members, logical_cluster, cluster.discover_hosts)
+
+
+def _quickest_first(rules: RulePanels, target: Target) -> list[Panel]:
+    """So that of statements that share what is left of a visit a slow one starves none that is quicker."""
+    took = {name: run.duration_seconds for name, run in target.runs.items()}
+    return sorted(rules.values(), key=lambda panel: took.get(panel.name, 0.0))
 
 
 def _belongs(panel: Panel, target: Target, slow: bool) -> bool:

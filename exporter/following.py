@@ -99,7 +99,10 @@ class Following:
         ids = dict(self.known.ids) if self.known else {}
         made = tuple(c for c in others if c.name not in own and c.name in ids)
         clusters = (*settings.clusters, *made)
-        return Effective(settings.model_copy(update={"clusters": clusters}), ids, revision=-1)
+        sql_rules = self.known.sql_rules if self.known else ()
+        return Effective(
+            settings.model_copy(update={"clusters": clusters}), ids, revision=-1, sql_rules=sql_rules
+        )
 
     def stand_by(self) -> None:
         """Another exporter leads: watch nothing."""

@@ -19,6 +19,9 @@ from clustersight.logs import event
 from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
+from clustersight.process.routes import HTML, POLICY, Reply, Request, application, text
+from clustersight.process.serving import Authorized, Server, guarded
+from clustersight.process.ticker import Ticker
 from clustersight.settings.listen import open_listener
 from clustersight.settings.model import Settings
 from clustersight.store.opening import Store
@@ -27,9 +30,8 @@ from exporter.collecting import Collecting
 from exporter.own import OwnMetrics
 from exporter.page import Format, Page
 from exporter.remembering import Remembering
-from exporter.routes import HTML, POLICY, Reply, Request, application, metrics_reply, text
-from exporter.serving import Authorized, Server, guarded
-from exporter.ticker import Ticker
+from exporter.routes import format_of, metrics_reply
+from exporter.sql_rules import panels_by_cluster
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ class Exporter:
         settings = found.settings
         self.page.max_rows_per_panel = settings.collection.max_rows_per_panel
         self.page.max_series = settings.collection.max_series
-        self.collecting.configure(settings, self._chosen(settings))
+        self.collecting.configure(settings, self._chosen(settings), panels_by_cluster(found))
 
     def _apply(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -180,7 +182,7 @@ class Exporter:
     def _metrics(self, request: Request) -> Reply:
         if "cluster" in request.query or "panel" in request.query:
             return self._selection(request)
-        page_format = Format.OPENMETRICS if request.wants_openmetrics else Format.TEXT
+        page_format = format_of(request)
         built = self.page.latest(page_format)
         return metrics_reply(built.text, built.gzipped if request.accepts_gzip else None, page_format)
 
@@ -194,7 +196,7 @@ class Exporter:
             )
         if cluster not in clusters:
             return text(f"no cluster {cluster!r}; there are: {', '.join(clusters)}", "404 Not Found")
-        if panel is not None and panel not in names:
+        if panel is not None and panel not in (*names, *self.collecting.rules(cluster)):
             return text(f"no panel {panel!r}; there are: {', '.join(names)}", "404 Not Found")
         return metrics_reply(self.page.select(cluster, panel))
 

@@ -13,13 +13,14 @@ from typing import Protocol
 from clustersight.collection import Clock
 from clustersight.effective import Effective
 from clustersight.logs import event
+from clustersight.process.leadership import Leadership
 from clustersight.store import nodes, snapshots
 from clustersight.store.errors import StoreError
 from clustersight.store.opening import Store
 from clustersight.store.samples import HistoryWriter
 from exporter.following import Following
-from exporter.leadership import Leadership
 from exporter.recording import Record, history_of, node_of, snapshots_of
+from exporter.sql_rules import is_removed, names_of
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Recorder:
         self._followed_at = float("-inf")
         self.writer = HistoryWriter()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self.leadership = Leadership(store.database)
+        self.leadership = Leadership(store.database, "exporter")
         self.chores: list[Chore] = []
         self.error = ""
         self.written = 0
@@ -128,10 +129,13 @@ class Recorder:
         if cluster_id is None or record.settings not in found.settings.clusters:
             return  # removed, or moved elsewhere, while it was being visited
         at = int(record.collection.started_at)
+        names = names_of(found, cluster_id)
         with self._store.database.begin() as db:
             written = self.writer.write(db, cluster_id, record.host, at, history_of(record))
             nodes.put(db, node_of(record, cluster_id))
-            snapshots.put(db, snapshots_of(record, cluster_id))
+            # A rule that was removed while it ran must not leave a value behind.
+            said = snapshots_of(record, cluster_id)
+            snapshots.put(db, [one for one in said if not is_removed(one.panel, names)])
         self.writer.confirm(written)
         self.written += 1
 

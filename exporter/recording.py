@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clustersight.collection import Collection, PanelRun
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Status
+from clustersight.panels.sql_rule import plain_samples
 from clustersight.settings.cluster import ClusterSettings
 from clustersight.store.nodes import StoredNode
 from clustersight.store.samples import PanelHistory
@@ -91,8 +92,14 @@ def _snapshot(run: PanelRun, cluster_id: str, host: str) -> Snapshot:
         read_rows=run.read_rows,
         collected_at=run.finished_at if good else None,
         payload=run.panel.payload(run.rows) if good else [],
-        samples=_plain(run.samples) if good else [],
+        samples=_samples(run) if good else [],
     )
+
+
+def _samples(run: PanelRun) -> list[list[object]]:
+    if run.panel.of_user:
+        return plain_samples(run.panel.name, run.rows)
+    return _plain(run.samples)
 
 
 def _plain(samples: Iterable[Sample]) -> list[list[object]]:
@@ -104,7 +111,7 @@ def history_of(record: Record) -> list[PanelHistory]:
     found = [
         PanelHistory(run.panel.name, run.status is Status.OK, dict(_values(run.samples)))
         for run in record.collection.runs
-        if run.status not in _NOT_RUN
+        if run.status not in _NOT_RUN and not run.panel.of_user
     ]
     return [*found, PanelHistory(RUNNER, ok=True, values=dict(_values(record.own)))]
 

@@ -11,6 +11,7 @@ from clustersight.health import NodeState
 from clustersight.metrics import Sample
 from clustersight.panels.panel import Status
 from clustersight.plans import is_fresh
+from clustersight.rules.rule import SQL_PREFIX
 from clustersight.scores import Scored, Scorer
 from clustersight.settings.model import CollectionSettings, Settings
 from clustersight.store import health_scores, snapshots
@@ -47,7 +48,9 @@ class Scoring:
             if not record.collection.up:
                 good.clear()
             runs = record.collection.runs
-            good.update({run.panel.name: run for run in runs if run.status is Status.OK})
+            good.update(
+                {run.panel.name: run for run in runs if run.status is Status.OK and not run.panel.of_user}
+            )
 
     def __call__(self, found: Effective) -> bool:
         """Score the cluster that waited longest, if one is due; True if another one is."""
@@ -104,5 +107,12 @@ class Scoring:
                 host=record.host,
                 shard=record.collection.node.shard,
                 reachable=record.collection.up,
-                samples=[*record.own, *samples],
+                samples=[*_ours(record), *samples],
             )
+
+
+def _ours(record: Record) -> Iterator[Sample]:
+    """The runner's samples without those of users' SQL: a mistake in a rule is no fault of a server."""
+    for sample in record.own:
+        if sample.metric.labels[:1] != ("panel",) or not sample.labels[0].startswith(SQL_PREFIX):
+            yield sample

@@ -54,8 +54,16 @@ FIXED = {
     "memory.usage_pct": "clickhouse_memory_usage_ratio",
     "collector.age_seconds": "clustersight_panel_last_success_timestamp_seconds",
     "collector.ok": "clustersight_panel_up",
+    "collector.isolated": "clustersight_targets_isolated",
+    "cluster.nodes_down": "clickhouse_cluster_nodes_down",
+    "cluster.shards_down": "clickhouse_cluster_shards_down",
+    "cluster.versions": "clickhouse_cluster_versions",
 }
 FIXED_RATES = {
+    "collector.age_intervals": "clustersight_panel_last_success_timestamp_seconds",
+    "disk.full_in_hours": "clickhouse_disk_usage_ratio",
+    "broken_parts.new_24h": "clickhouse_detached_parts",
+    "queries.p95_times_usual": "clickhouse_query_duration_seconds",
     "server.restarted": "clickhouse_uptime_seconds",
     "zookeeper.exceptions_per_min": "clickhouse_zookeeper_exceptions_total",
     "errors.per_min": "clickhouse_errors_total",

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.live.following import Watched
-from api.panels.slope import hours_until_empty
 from clustersight.history import MOST_SERIES as MOST
 from clustersight.history import ClusterName, History, HistoryUnavailable, Wanted, step_for
+from clustersight.history.slope import hours_until_empty
 from clustersight.logs import event
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import disk, errors, merges, replication

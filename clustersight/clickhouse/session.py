@@ -117,6 +117,34 @@ class Session:
             self._limits_refused = True
         return send({})
 
+    def run_read_only(
+        self,
+        text: str,
+        *,
+        timeout_seconds: float,
+        query_id: str = "",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Result:
+        """Run a stranger's statement, which the server does not let write. Raises ClickHouseError.
+
+        Limits and `settings` may be left out as in `run`, read-only never: the refusal of an INSERT has the
+        code of a setting's refusal (164), and must not lead to another try without it.
+        """
+        able = self.capabilities(timeout_seconds)
+        # Who is read-only already may not say so again.
+        read_only = {} if able.readonly else {"readonly": 2}
+
+        def send(chosen: Mapping[str, Any]) -> Result:
+            settings = {**chosen, **read_only}
+            return self._connection.query(
+                text, timeout_seconds=timeout_seconds, settings=settings, query_id=query_id
+            )
+
+        if able.takes_settings:
+            with suppress(SettingRefused):
+                return send({**limits(timeout_seconds), **settings})
+        return send({})
+
     def _inside(self, database: str, timeout_seconds: float) -> Mapping[str, Any]:
         """What a query carries so that bare names are those of a database: over HTTP a parameter,
         which no user is refused; a native connection is told beforehand."""

@@ -86,6 +86,7 @@ class Reading(NamedTuple):
 class History(Protocol):
     """Each method raises HistoryUnavailable (or StoreError) where there is no answer.
 
+    Only rates that count events (rates.COUNTING) have a range; of the others there is a value now (now.py).
     Series of which nothing is known in the time asked for are absent from every answer.
     """
 

@@ -22,6 +22,7 @@ from clustersight.history.contract import (
     SeriesPoints,
     Wanted,
 )
+from clustersight.history.rates import drawn
 from clustersight.metrics import Metric
 from clustersight.settings.model import HistorySettings
 
@@ -55,7 +56,7 @@ class PrometheusHistory:
             self._auth = HTTPBasicAuth(user, password.get_secret_value())
 
     def range(self, wanted: Wanted) -> Answer:
-        total = self._count(wanted)
+        total = self._count(wanted) if drawn(wanted.metric) else 0
         if not total:
             return Answer([], 0)
         found: dict[_Place, list[float | None]] = {}

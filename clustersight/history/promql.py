@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from clustersight.history.contract import Wanted
-from clustersight.history.rates import PER, counts_resets
-from clustersight.metrics import Metric, Rate
+from clustersight.history.rates import PER
+from clustersight.metrics import Metric, Rate, Reading
 
 # The runner's (self_metrics.UP): where it is 1, a series that is absent is one that is not there.
 _UP = "clickhouse_up"
@@ -70,7 +70,7 @@ def _selected(wanted: Wanted, name: str) -> str:
 
 
 def _rate(rate: Rate, wanted: Wanted, window: int) -> str:
-    function = "resets" if counts_resets(rate) else "increase"
+    function = "resets" if rate.reading is Reading.RESETS else "increase"
     first, *second = (
         f"sum {by(rate.labels)} ({function}({_selected(wanted, source)}[{window}s]))"
         for source in rate.sources

@@ -1,4 +1,4 @@
-"""Rule keys that are computed from counters: events of a window -> the key's value (pure)."""
+"""Rule keys that count events, of counters or of resets: events of a window -> the key's value (pure)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from clustersight.history.contract import Point
 from clustersight.history.courses import Course, gain, reset
-from clustersight.metrics import Rate, Unit
+from clustersight.metrics import Metric, Rate, Reading, Unit
 from clustersight.store.history import Held
 from clustersight.store.series import StoredSeries
 
 # The smallest window and step of a count is what it counts in: 60 for "per minute".
 PER = {Unit.PER_MINUTE: 60, Unit.PER_SECOND: 1}
+# What counts; the other readings are in derived.py.
+COUNTING = frozenset({Reading.INCREASE, Reading.RESETS})
 Place = tuple[str, tuple[str, ...]]
 
 
@@ -36,9 +38,13 @@ class Counters:
         values = (value_of(self.rate, [count(e - window, e) for count in counted], window) for e in ends)
         return list(zip(times, values, strict=True))
 
+    def value(self, spans: Mapping[int, Sequence[Held]], start: int, end: int) -> float | None:
+        """Of one window."""
+        return value_of(self.rate, [count(start, end) for count in self._counted(spans)], end - start)
+
     def _counted(self, spans: Mapping[int, Sequence[Held]]) -> list[Callable[[int, int], float | None]]:
         """For each source, what its series counted together."""
-        count = reset if counts_resets(self.rate) else gain
+        count = reset if self.rate.reading is Reading.RESETS else gain
         courses = [
             [Course(spans[series_id], count) for series_id in self.ids[source] if series_id in spans]
             for source in self.rate.sources
@@ -54,9 +60,9 @@ def _together(courses: Sequence[Course]) -> Callable[[int, int], float | None]:
     return counted
 
 
-def counts_resets(rate: Rate) -> bool:
-    """Whether the key is how often its source fell, not by how much it rose."""
-    return rate.expr.startswith("resets(")
+def drawn(metric: Metric | Rate) -> bool:
+    """Whether it has a value for each time of a range."""
+    return not isinstance(metric, Rate) or metric.reading in COUNTING
 
 
 def value_of(rate: Rate, counted: Sequence[float | None], window_seconds: int) -> float | None:

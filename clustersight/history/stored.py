@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from clustersight.history import buckets
 from clustersight.history.contract import Answer, ClusterName, Reading, SeriesPoints, Wanted
 from clustersight.history.courses import Course
-from clustersight.history.rates import Counters, Place, grouped
+from clustersight.history.rates import Counters, Place, drawn, grouped
 from clustersight.metrics import Metric, Rate
 from clustersight.store import history, series, tiers
 from clustersight.store.database import Connection, Database
@@ -24,6 +24,8 @@ class StoredHistory:
         self._database = database
 
     def range(self, wanted: Wanted) -> Answer:
+        if not drawn(wanted.metric):
+            return Answer([], 0)
         with self._database.read() as db:
             if isinstance(wanted.metric, Rate):
                 return _rates(db, wanted, wanted.metric)

@@ -11,31 +11,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from clustersight.inspector.errors import NotExplainable
+from clustersight.sql_text.functions import HARMLESS, KEEPER_TABLES, OUTSIDE, WITHIN_CLUSTER
 from clustersight.sql_text.tokens import Kind, Token, tokens
 
-# Table functions that make up their rows themselves, or are also functions of text. From 26.9's
-# system.table_functions; all others read files, other servers, or what somebody else has defined.
-HARMLESS = frozenset(
-    {"numbers", "numbers_mt", "zeros", "zeros_mt", "generateseries", "generate_series", "values", "null",
-     "generaterandom", "primes", "format"}
-)  # fmt: skip
-# Those of 26.9 and of earlier versions, and functions that do the like when they are folded; a server's own
-# list is added to them.
-DANGEROUS = frozenset(
-    {"arrowflight", "arrowstream", "azureblobstorage", "azureblobstoragecluster", "bigquery",
-     "catboostevaluate", "cluster", "clusterallreplicas", "cosn", "deltalake", "dictionary", "eval",
-     "executable", "file", "filecluster", "filesystem", "fuzzjson", "fuzzquery", "gcs", "hdfs",
-     "hdfscluster", "hudi", "iceberg", "input", "jdbc", "loop", "merge", "mergetreeindex",
-     "mergetreeprojection", "modelevaluate", "mongodb", "mysql", "odbc", "oss", "paimon",
-     "postgresql", "prometheusquery", "python", "redis", "remote", "remotesecure", "s3",
-     "s3cluster", "s3queue", "sleep", "sleepeachrow", "sqlite", "timeseriesdata",
-     "timeseriesmetrics", "timeseriestags", "url", "urlcluster", "view", "viewexplain",
-     "viewifpermitted", "ytsaurus"}
-)  # fmt: skip
-# A question to a hung Keeper does not return and ignores every limit (clickhouse-facts.md, 1.1).
-KEEPER_TABLES = frozenset(
-    {"zookeeper", "zookeeper_connection", "zookeeper_info", "distributed_ddl_queue", "database_replicas"}
-)
+# A server's own list is added to them.
+DANGEROUS = OUTSIDE | WITHIN_CLUSTER
 # The text's own values would win over our limits.
 OUR_SETTINGS = ("max_", "timeout_", "readonly", "allow_ddl", "log_queries", "priority", "memory_")
 _STARTS = ("SELECT", "WITH", "FROM")

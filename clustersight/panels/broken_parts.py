@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clustersight.metrics import Metric, Sample, Unit
+from clustersight.metrics import Metric, Rate, Reading, Sample, Unit
 from clustersight.panels.inner_tables import shown_names
 from clustersight.panels.panel import Context, Panel, Rows, Tier
 
@@ -102,6 +102,17 @@ ALL = Metric(
     unit=Unit.COUNT,
     history=True,
 )
+NEW = Rate(
+    "broken_parts.new_24h",
+    Unit.COUNT,
+    "Detached parts of a table by why they are: how many more than 24 hours ago.",
+    (DETACHED.name,),
+    f"clamp_min({DETACHED.name} - {DETACHED.name} offset 1d, 0) or ({DETACHED.name} unless"
+    f" {DETACHED.name} offset 1d and on (cluster, host, reason_class) {ALL.name} offset 1d)",
+    _LABELS,
+    window_seconds=86400,
+    reading=Reading.RISE,
+)
 
 
 def probe(context: Context) -> Rows:
@@ -178,6 +189,7 @@ PANEL = Panel(
     probe=probe,
     samples=samples,
     metrics=(DETACHED, BYTES, ALL),
+    rates=(NEW,),
     tier=Tier.TWO,
     hidden_without_show=True,
     payload=payload,

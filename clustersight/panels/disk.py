@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clustersight.metrics import Metric, Sample, Unit
+from clustersight.metrics import Metric, Rate, Reading, Sample, Unit
 from clustersight.panels.panel import Panel, Rows, probe_sql
 
 NAME = "disk"
@@ -88,6 +88,18 @@ BROKEN = Metric(
     history=True,
 )
 READ_ONLY = Metric("clickhouse_disk_read_only", "1 if the disk takes no writes.", _LABELS)
+# A disk with much room left has time: a line through one day says nothing about it.
+FULL = Rate(
+    "disk.full_in_hours",
+    Unit.HOURS,
+    "When a disk is full if it fills on as in the last day; absent below 60 %, and if it does not fill.",
+    (USAGE.name,),
+    f"(1 - {USAGE.name}) / (deriv({USAGE.name}[1d]) > 0) / 3600 and {USAGE.name} >= 0.6",
+    _LABELS,
+    window_seconds=86400,
+    at_least=60,
+    reading=Reading.FULL_IN_HOURS,
+)
 
 
 def samples(rows: Rows) -> Iterator[Sample]:
@@ -129,5 +141,6 @@ PANEL = Panel(
     probe=probe_sql(SQL, Row),
     samples=samples,
     metrics=(USAGE, FREE, TOTAL, UNRESERVED, BROKEN, READ_ONLY),
+    rates=(FULL,),
     payload=payload,
 )

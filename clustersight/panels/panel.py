@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from clustersight.clickhouse.capabilities import Capabilities
 from clustersight.clickhouse.connection import Result
+from clustersight.clickhouse.errors import Unsupported
 from clustersight.metrics import Metric, Rate, Sample
 
 RowT = TypeVar("RowT")
@@ -57,12 +58,17 @@ class Greeting:
     clock_skew_seconds: float | None = None
 
 
+def _no_statement(text: str, settings: Mapping[str, Any], *, asks_keeper: bool) -> Result:  # noqa: ARG001
+    raise Unsupported("statements of users are not run here")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a probe may use. Queries that repeat within one collection are answered once.
 
     `query(sql, **values)` composes, binds, limits and times the statement; `keeper_query` does so on
     a connection of its own with a deadline of 3 s, and never while an earlier one has not returned.
+    `statement(text, settings, asks_keeper=…)` runs a user's text as it is, read-only, with limits.
     `memory` belongs to this panel on this node and lives until the server restarts.
     `monotonic` is in seconds; `tier2_due` tells a tier 1 panel that its slow part is due.
     `window_seconds` is the time between two tier 2 collections; `endpoint` is host:port as connected.
@@ -81,6 +87,7 @@ class Context:
     host: str = ""
     endpoint: str = ""
     memory: dict[str, Any] = field(default_factory=dict)
+    statement: Callable[..., Result] = _no_statement
 
     def rows(self, sql: str, row_type: type[RowT], **values: Any) -> list[RowT]:
         """Run a statement and give each row its type; the columns must be the fields, in order."""
@@ -130,6 +137,7 @@ class Panel:
     uses where they are there (for GRANTs and documentation). `hidden_without_show` says that rows
     are left out silently for a user without SHOW TABLES (ClickHouse#35239). `asks_keeper` makes it run last.
     `dynamic`: its families are the server's and known only at run time, so `metrics` is empty.
+    `of_user`: its SQL is a user's, so it runs last and takes no time from the others.
     `survives_node` runs it also while the node does not answer (its `capabilities` are None then).
     """
 
@@ -147,6 +155,7 @@ class Panel:
     asks_keeper: bool = False
     dynamic: bool = False
     survives_node: bool = False
+    of_user: bool = False
     payload: Callable[[Rows], list[dict[str, Any]]] = payload_of_rows
     row_of: Callable[[Rows, Mapping[str, str]], Any | None] = first_matching
 

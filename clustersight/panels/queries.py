@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clustersight.metrics import Kind, Metric, Rate, Sample, Unit
+from clustersight.metrics import Reading as RateReading
 from clustersight.panels import counters, query_log, server_limits
 from clustersight.panels.panel import Context, Panel, Rows
 from clustersight.panels.query_counts import Counts, count
@@ -149,6 +150,20 @@ RATES = (
         (INITIAL.name, FAILED_INITIAL.name),
         f"clamp_max(100 * increase({FAILED_INITIAL.name}[5m]) / (increase({INITIAL.name}[5m]) >= 50), 100)",
         at_least=query_log.SHARE_NEEDS,
+    ),
+    Rate(
+        "queries.p95_times_usual",
+        Unit.NONE,
+        "p95 of the last window as a multiple of its own 24 h median; absent below 1 s and below 50 queries.",
+        # The share is there only of so many queries as a p95 needs.
+        (DURATION.name, FAULT_RATIO.name),
+        f'sum without (quantile) (({DURATION.name}{{quantile="0.95"}} >= 1)'
+        f' / quantile_over_time(0.5, {DURATION.name}{{quantile="0.95"}}[1d]))'
+        f" and on (cluster, host) {FAULT_RATIO.name}",
+        window_seconds=86400,
+        at_least=1000,
+        reading=RateReading.TIMES_USUAL,
+        where=(("quantile", "0.95"),),
     ),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clustersight.metrics import Kind, Metric, Rate, Sample, Unit, per_minute
+from clustersight.metrics import Kind, Metric, Rate, Reading, Sample, Unit, per_minute
 from clustersight.panels import counters, server_limits
 from clustersight.panels.counters import Counters
 from clustersight.panels.panel import Context, Panel, Rows
@@ -138,6 +138,7 @@ RATES = (
         (UPTIME.name,),
         f"resets({UPTIME.name}[10m])",
         window_seconds=600,
+        reading=Reading.RESETS,
     ),
     Rate(
         "server.restarts_1h",
@@ -146,6 +147,7 @@ RATES = (
         (UPTIME.name,),
         f"resets({UPTIME.name}[1h])",
         window_seconds=3600,
+        reading=Reading.RESETS,
     ),
     per_minute(
         "interserver.errors_per_min", INTERSERVER.name, "Failures to reach other servers a minute.", ("kind",)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from clustersight.metric_keys import metric_keys
 from clustersight.problem import unknown
@@ -95,32 +96,46 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a field of a rule."""
+    """What is wrong with a field of a rule; in a text, at which of its characters (from 0)."""
 
     field: str
     message: str
+    position: int | None = None
 
 
 def faults(rule: Rule) -> Iterator[Fault]:
     """Everything that is wrong with a rule, as spec/rules.md has it."""
-    known = metric_keys()
     if not math.isfinite(rule.threshold):
         yield Fault("threshold", "must be a finite number")
-    if rule.metric_key not in known:
+    if rule.sql is None and rule.metric_key not in metric_keys():
         yield Fault("metric_key", _unknown_key(rule.metric_key))
-    else:
-        allowed = (*COMMON_LABELS, *known[rule.metric_key].labels)
+    elif (allowed := labels_of(rule)) is not None:
         for label in rule.match:
             if label not in allowed:
                 yield Fault(f"match.{label}", unknown("label", label, allowed))
+    yield from _time_faults(rule)
     yield from _resolve_faults(rule)
 
 
+def labels_of(rule: Rule) -> tuple[str, ...] | None:
+    """The labels that its values have; None where nobody knows before it is asked: SQL, an unknown key."""
+    key = metric_keys().get(rule.metric_key)
+    return None if key is None else (*COMMON_LABELS, *key.labels)
+
+
+def _time_faults(rule: Rule) -> Iterator[Fault]:
+    for name in ("for_sec", "keep_firing_for_sec", "cooldown_sec"):
+        if getattr(rule, name) < 0:
+            yield Fault(name, "must be 0 seconds or more")
+
+
+# Looking for near names takes a millisecond, and a typo may be in 10 000 rules.
+@lru_cache(maxsize=1000)
 def _unknown_key(key: str) -> str:
     """With the nearest names; there are too many for all of them."""
     near = difflib.get_close_matches(key, metric_keys(), n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"unknown metric key {key!r}; {hint}GET /alerts/rules/metrics lists all"
+    return f"unknown metric key {key!r}; {hint}docs/METRICS.md and GET /alerts/rules/metrics list all"
 
 
 def _resolve_faults(rule: Rule) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Alerts, read: which there are and were. The alerter writes them."""
+"""Alerts, read: which there are and were. The alerter writes them (alert_changes.py)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class StoredAlert:
     fired_at: float
     resolved_at: float | None
     version: int
+    fingerprint: str
+    acknowledged_at: float | None
+    acknowledged_by: str | None
+    snoozed_until: float | None
+    escalated_at: float | None
     detail: Mapping[str, Any]
 
 
@@ -43,6 +48,22 @@ class Wanted:
 def get(db: Connection, alert_id: str) -> StoredAlert | None:
     row = db.execute(select(alerts).where(alerts.c.id == alert_id)).first()
     return _read(row) if row else None
+
+
+def open_ones(db: Connection) -> list[StoredAlert]:
+    """All that are not resolved."""
+    return [_read(row) for row in db.execute(select(alerts).where(alerts.c.status != RESOLVED))]
+
+
+def statuses(db: Connection) -> dict[str, str]:
+    """The status of each alert that is not resolved, by id."""
+    query = select(alerts.c.id, alerts.c.status).where(alerts.c.status != RESOLVED)
+    return {row.id: row.status for row in db.execute(query)}
+
+
+def resolved_since(db: Connection, since: float) -> list[StoredAlert]:
+    """Those that were resolved at or after a time."""
+    return [_read(row) for row in db.execute(select(alerts).where(alerts.c.resolved_at >= since))]
 
 
 def page(db: Connection, wanted: Wanted, limit: int, offset: int) -> tuple[list[StoredAlert], int]:
@@ -64,6 +85,12 @@ def unresolved(db: Connection, cluster_id: str | None = None) -> dict[tuple[str,
     return {(row.cluster_id, row.severity): row.number for row in rows}
 
 
+def unresolved_by_rule(db: Connection) -> dict[str, int]:
+    """How many alerts are not resolved, by the name of their rule."""
+    query = select(alerts.c.rule_name, func.count().label("number")).where(alerts.c.status != RESOLVED)
+    return {row.rule_name: row.number for row in db.execute(query.group_by(alerts.c.rule_name))}
+
+
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= wanted.since)
@@ -78,5 +105,4 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 def _read(row: Row[Any]) -> StoredAlert:
     values = row._asdict()
     detail = json.loads(values.pop("detail_json"))
-    del values["fingerprint"]
     return StoredAlert(**values, detail=detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select
 
@@ -52,7 +52,16 @@ def _raw(db: Connection, ids: Sequence[int], piece: Piece, found: dict[int, list
         columns.series_id.in_(ids), columns.at > piece.start - HOLD_SECONDS, columns.at < piece.end
     )
     rows = db.execute(query.order_by(columns.series_id, columns.at)).all()
-    earliest, latest = piece.start, piece.end
+    add_spans(rows, piece.start, piece.end, found)
+
+
+def add_spans(
+    rows: Iterable[Sequence[Any]],
+    earliest: int,
+    latest: int,
+    found: dict[int, list[Held]],
+) -> None:
+    """What rows (series, time, value), by series and time, held between two times."""
     # A hot loop, in which min and max would be half of the time.
     for (series_id, at, value), (next_id, next_at, _) in pairwise(chain(rows, [(None, 0, None)])):
         if value is None:

@@ -35,6 +35,12 @@ def take(db: Connection, name: str, holder: str, now: float, seconds: float) -> 
     return str(db.execute(select(leases.c.holder).where(leases.c.name == name)).scalar())
 
 
+def prolong(db: Connection, name: str, holder: str, now: float, seconds: float) -> bool:
+    """Prolong a lease for `seconds` if it is still this holder's, also if it ran out meanwhile."""
+    own = leases.update().where(leases.c.name == name, leases.c.holder == holder)
+    return bool(db.execute(own.values(expires_at=now + seconds)).rowcount)
+
+
 def release(db: Connection, name: str, holder: str) -> None:
     """Give it back, so that the next one need not wait."""
     db.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))

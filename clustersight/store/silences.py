@@ -42,6 +42,11 @@ def page(db: Connection, limit: int, offset: int) -> tuple[list[StoredSilence], 
     return [_read(row) for row in db.execute(query)], total
 
 
+def unended(db: Connection, now: float) -> list[StoredSilence]:
+    """Those that hold, or will."""
+    return [_read(row) for row in db.execute(select(silences).where(silences.c.ends_at > now))]
+
+
 def create(db: Connection, silence: NewSilence, now: float) -> StoredSilence:
     stored = StoredSilence(new_id(Prefix.SILENCE), silence, now)
     values = {

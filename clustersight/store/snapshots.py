@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from clustersight.store.upsert import upsert
 
 # The status of a run that brought something.
 OK = "ok"
+# How long a panel's name may be; PostgreSQL refuses a whole visit for a longer one.
+MOST_NAME: int | None = getattr(snapshots.c.panel.type, "length", None)
 _LIGHT = [c for c in snapshots.c if c.name not in ("payload_packed", "samples_packed")]
 
 
@@ -22,7 +24,7 @@ class Snapshot:
     """The last run of a panel on a node; times are epoch seconds.
 
     After a run that failed, `payload`, `samples` and `collected_at` are still those of the last good one.
-    Samples are [family, [label values], value in the base unit].
+    Samples are [family, [label values], value in the base unit]; of a SQL rule [panel, {label: text}, value].
     """
 
     cluster_id: str
@@ -50,6 +52,13 @@ def put(db: Connection, found: Sequence[Snapshot]) -> None:
             failed.append(state)
     upsert(db, snapshots, good)
     upsert(db, snapshots, failed, keep=["collected_at"])
+
+
+def forget(db: Connection, cluster_id: str, places: Iterable[tuple[str, str]]) -> None:
+    """Delete the snapshots at these (panel, host)."""
+    for panel, host in places:
+        place = (snapshots.c.panel == panel, snapshots.c.host == host)
+        db.execute(snapshots.delete().where(snapshots.c.cluster_id == cluster_id, *place))
 
 
 def of_panel(db: Connection, cluster_id: str, panel: str) -> list[Snapshot]:

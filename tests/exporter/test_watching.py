@@ -155,6 +155,10 @@ def test_servers_that_never_answer_delay_nobody(exporter: Exporters, embedded: E
             lambda: all(running.value("clickhouse_up", cluster=c["name"]) == 0 for c in hung),
             "all that hang are down",
         )
+        running.wait_for(
+            lambda: running.value("clustersight_targets_isolated", cluster="new") == 1,
+            "so many are down that it may be us",
+        )
         before = last_success(running, "new")
 
         running.wait_for(lambda: last_success(running, "new") > before, "it stays fresh", 5 + 5)
@@ -201,6 +205,10 @@ def test_a_discovered_node_that_is_down_is_shown_as_down(
     )
 
     assert running.value("clickhouse_up", host=f"127.0.0.1:{port}") == 1
+    assert running.value("clickhouse_cluster_nodes_down", cluster="pair") == 1
+    assert running.value("clickhouse_cluster_shards_down", cluster="pair") == 0
+    assert running.value("clickhouse_cluster_versions", cluster="pair") == 1
+    assert running.value("clustersight_targets_isolated", cluster="pair") == 0
 
 
 def test_a_node_that_leaves_is_reported_and_then_gone(

@@ -26,7 +26,7 @@ from clustersight.history import (
     prometheus,
     promql,
 )
-from clustersight.metrics import Kind, Metric, Rate, Unit, per_minute
+from clustersight.metrics import Kind, Metric, Rate, Reading, Unit, per_minute
 from clustersight.settings.model import HistorySettings
 from clustersight.store.database import Database
 from clustersight.store.samples import PanelHistory
@@ -45,7 +45,9 @@ MISMATCH = Metric("clickhouse_version_mismatch", "", cluster_only=True)
 PER_MINUTE = per_minute("errors.per_min", ERRORS.name, "", ("error",))
 ALL_PER_MINUTE = per_minute("errors.all_per_min", ERRORS.name, "")
 FAILED_PCT = Rate("queries.failed_pct", Unit.PERCENT, "", (INITIAL.name, FAILED.name), "…", at_least=50)
-RESTARTED = Rate("restarted", Unit.COUNT, "", (INITIAL.name,), "resets(x[10m])", window_seconds=600)
+RESTARTED = Rate(
+    "restarted", Unit.COUNT, "", (INITIAL.name,), "…", window_seconds=600, reading=Reading.RESETS
+)
 
 HOUR = 3600
 SPACING = 30

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clustersight.history import ClusterName, SeriesPoints, StoredHistory, Wanted
-from clustersight.metrics import Kind, Metric, Rate, Unit, per_minute
+from clustersight.metrics import Kind, Metric, Rate, Reading, Unit, per_minute
 from clustersight.store.database import Database
 from clustersight.store.retention import Retention, expire
 from clustersight.store.rollups import Rollup
@@ -33,6 +33,7 @@ RESTARTED = Rate(
     "",
     (UPTIME.name,),
     "resets(clickhouse_uptime_seconds[10m])",
+    reading=Reading.RESETS,
     window_seconds=600,
 )
 

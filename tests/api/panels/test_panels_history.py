@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.panels.slope import hours_until_empty
+from clustersight.history.slope import hours_until_empty
 from clustersight.panels import disk, merges
 from clustersight.store.samples import HistoryWriter, PanelHistory
 from clustersight.store.series import Key, labels_text

@@ -1,0 +1,95 @@
+"""The channels that are configured now: the file's, and the one that is set over the API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from alerter.planner import Target
+from alerter.sending import Sender
+from alerter.surroundings import Surroundings
+from clustersight.logs import event
+from clustersight.notify.kinds import open_channel
+from clustersight.settings.model import Settings
+from clustersight.settings.notify import ChannelKind, ChannelSettings
+from clustersight.store import channels as stored_channels
+from clustersight.store import outbox
+from clustersight.store import settings as stored_settings
+from clustersight.store.database import Connection
+from clustersight.store.errors import Undecryptable
+from clustersight.store.opening import Store
+
+log = logging.getLogger(__name__)
+
+# The API's setting, which is the channel of this name (spec/api.md, "Settings").
+SETTING = "slack_webhook_url"
+API_CHANNEL = "slack"
+
+
+def configured(settings: Settings, store: Store, db: Connection) -> tuple[ChannelSettings, ...]:
+    """Those that are on. A URL that cannot be decrypted switches its channel off, with a line in the log."""
+    own = settings.notify.channels
+    found = [channel for channel in own if channel.is_on]
+    token = stored_settings.read_encrypted(db).get(SETTING)
+    if token is None or any(channel.name == API_CHANNEL for channel in own):
+        return tuple(found)
+    try:
+        url = SecretStr(store.secrets.decrypt(token))
+    except Undecryptable as error:
+        event(log, logging.ERROR, "channel is off", channel=API_CHANNEL, error=str(error))
+        return tuple(found)
+    return (*found, ChannelSettings(name=API_CHANNEL, kind=ChannelKind.SLACK, url=url))
+
+
+class Senders:
+    """One sender for each channel; one whose channel is unchanged goes on undisturbed."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[tuple[object, ...], Sender]] = {}
+
+    @property
+    def all(self) -> Sequence[Sender]:
+        return [sender for _, sender in self._running.values()]
+
+    def follow(self, wanted: Sequence[ChannelSettings], around: Surroundings, *, allow_private: bool) -> None:
+        """Start, replace and stop; a replaced one ends its message before the next one begins."""
+        names = {channel.name for channel in wanted}
+        for name in [name for name in self._running if name not in names]:
+            self._running.pop(name)[1].stop()
+        for channel in wanted:
+            signature = (channel, around.links, around.max_age_seconds, allow_private)
+            known = self._running.get(channel.name)
+            if known is not None and known[0] == signature:
+                continue
+            before = known[1] if known else None
+            if before is not None:
+                before.stop()
+            sender = Sender(open_channel(channel, allow_private=allow_private), around, after=before)
+            self._running[channel.name] = (signature, sender)
+            sender.start()
+
+    def wake(self) -> None:
+        for sender in self.all:
+            sender.wake()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Let each one end the message that is in flight."""
+        for sender in self.all:
+            sender.stop()
+        for sender in self.all:
+            sender.join(timeout_seconds)
+
+
+def targets(channels: Sequence[ChannelSettings]) -> tuple[Target, ...]:
+    """The channels as planning sees them."""
+    return tuple(Target(channel.name, channel.match) for channel in channels)
+
+
+def bury(db: Connection, names: Sequence[str], now: float) -> None:
+    """End what waits for channels that are not configured any more."""
+    lost = outbox.orphans(db, names)
+    if lost:
+        outbox.dead(db, lost, "the channel is not configured any more", now)
+    stored_channels.forget(db, list(names))

@@ -1,0 +1,103 @@
+"""What an alert says: its texts, filled in from its sample and the panel's row (spec/api.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from clustersight.alerts.instance import Instance
+from clustersight.metric_keys import metric_keys
+from clustersight.notify.notice import Notice, NoticeKind
+from clustersight.rules import templates
+from clustersight.rules.rule import Rule
+from clustersight.settings.notify import Severity
+
+Detail = dict[str, Any]
+
+
+def labels_of(rule: Rule, instance: Instance, cluster: str) -> dict[str, str]:
+    """The labels of an alert: those of Prometheus' alert of this rule, without alertname and severity."""
+    place = {"cluster": cluster} | ({"host": instance.host} if instance.host else {})
+    return {**rule.labels, **place, **dict(instance.labels)}
+
+
+def detail_of(rule: Rule, instance: Instance, cluster: str, evidence: Mapping[str, Any] | None) -> Detail:
+    """Everything that the alerter says of an alert, as the store keeps it."""
+    labels = labels_of(rule, instance, cluster)
+    value = math.nan if instance.value is None else instance.value
+
+    def fill(text: str) -> str:
+        return _template(text).render(labels, value, evidence or {}) if text else ""
+
+    return {
+        "rule": rule.name,
+        "cluster_name": cluster,
+        "host": instance.host,
+        "metric_key": rule.metric_key,
+        "labels": labels,
+        "value": instance.value,
+        "threshold": rule.threshold,
+        "operator": rule.operator.value,
+        "summary": fill(rule.summary) or rule.name,
+        "description": fill(rule.description),
+        "runbook_url": rule.runbook_url,
+        "fix_command": fill(rule.fix) if rule.fix else None,
+        "evidence": dict(evidence) if evidence is not None else None,
+        "resolve_reason": None,
+        "inhibited_by": None,
+        "silenced_by": None,
+        "channels": [],
+        "grouped": rule.group is not None,
+        "no_data": instance.value is None,
+    }
+
+
+@lru_cache(maxsize=50_000)
+def _template(text: str) -> templates.Template:
+    return templates.compile(text)
+
+
+@lru_cache(maxsize=1000)
+def unit_of(key: str) -> str:
+    """The unit of a rule key, as a person would say it; that of a SQL rule is its author's."""
+    known = metric_keys().get(key)
+    return known.unit if known else ""
+
+
+def notice_of(
+    kind: NoticeKind,
+    alert: Mapping[str, Any],
+    detail: Mapping[str, Any],
+    *,
+    resolved_at: float | None = None,
+    untold: bool = False,
+) -> dict[str, Any]:
+    """A notice as an outbox row keeps it; `alert` has id, rule_name, severity and fired_at (wall seconds)."""
+    beside = ("cluster", "host")
+    notice = Notice(
+        kind=kind,
+        summary=detail["summary"],
+        alert_id=alert["id"],
+        rule_name=alert["rule_name"],
+        cluster=detail["cluster_name"],
+        host=detail["host"],
+        labels={name: value for name, value in detail["labels"].items() if name not in beside},
+        severity=Severity(alert["severity"]),
+        metric_key=detail["metric_key"],
+        unit=unit_of(detail["metric_key"]),
+        operator=detail["operator"],
+        value=detail["value"],
+        threshold=detail["threshold"],
+        description=detail["description"],
+        runbook_url=detail["runbook_url"],
+        fix=detail["fix_command"],
+        evidence=detail["evidence"],
+        fired_at=alert["fired_at"],
+        resolved_at=resolved_at,
+        resolve_reason=detail["resolve_reason"],
+        untold=untold,
+        grouped=detail["grouped"],
+    )
+    return notice.plain()
