@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerter.book import Book, OpenAlert
-from alerter.wording import notice_of
+from clustersight.alerts.notices import notice_of
 from clustersight.alerts.planning import Decision, Standing, Told, decide, on_resolve, takes
 from clustersight.notify.notice import NoticeKind
 from clustersight.settings.notify import ChannelMatch, Severity

@@ -14,6 +14,7 @@ from clustersight.history.now import rate_values
 from clustersight.metric_keys import HEALTH_PANEL, RUNNER_PANEL, metric_keys
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
+from clustersight.panels.panel import Scope
 from clustersight.plans import SKEW_SECONDS, interval_of
 from clustersight.rules.rule import SQL_PREFIX
 from clustersight.settings.model import CollectionSettings
@@ -195,6 +196,12 @@ def _is_of_cluster(key: str) -> bool:
     """Whether a key speaks of a cluster as a whole, whose samples have the host ""."""
     known = metric_keys().get(key)
     return known is not None and isinstance(known.source, Metric) and known.source.cluster_only
+
+
+def speaks_of_cluster(key: str) -> bool:
+    """Whether a key's panel asks one node about the whole cluster, as keeper-nodes does."""
+    panel = _PANELS.get(panel_of(key))
+    return panel is not None and panel.scope is Scope.CLUSTER
 
 
 @cache

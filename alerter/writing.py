@@ -12,11 +12,12 @@ from alerter.book import Book, OpenAlert
 from alerter.changes import Lead, States, Transitions, leads, transitions
 from alerter.planner import Planner, Target
 from alerter.quiet import Silences, silenced_by
-from alerter.sight import Sight
+from alerter.sight import Sight, speaks_of_cluster
 from alerter.steady import SteadyClock
 from alerter.wording import Detail, detail_of
 from clustersight.alerts.evaluate import Evaluation, Reason
 from clustersight.alerts.inhibition import LINGER_SECONDS, Place, Sources, place_of
+from clustersight.alerts.instance import Instance
 from clustersight.ids import Prefix, new_id
 from clustersight.rules.rule import Rule
 from clustersight.store import alert_changes, alert_events, alerts, outbox, rule_states, silences
@@ -41,6 +42,11 @@ class Scene:
     rules: Mapping[str, Rule]
     targets: Sequence[Target]
     book: Book
+
+
+def reach_of(rule: Rule, instance: Instance) -> str:
+    """The host that an alert inhibits others on: none, so everywhere, where it speaks of the cluster."""
+    return "" if speaks_of_cluster(rule.metric_key) else instance.host
 
 
 class Writing:
@@ -165,7 +171,7 @@ class Writing:
         self._lingering = [one for one in self._book.lingering if 0 <= self._now - one[2] < LINGER_SECONDS]
         wanted = {name for rule in self._scene.rules.values() for name in rule.inhibited_by}
         fresh = [
-            (name, place_of(instance.cluster_id, instance.host, dict(instance.labels)))
+            (name, place_of(instance.cluster_id, reach_of(rule, instance), dict(instance.labels)))
             for _, rule, instance in self._leads.values()
             for name in {rule.name, rule.identity} & wanted
         ]

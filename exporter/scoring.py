@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from clustersight.collection import Clock, PanelRun
 from clustersight.effective import Effective
@@ -107,12 +107,12 @@ class Scoring:
                 host=record.host,
                 shard=record.collection.node.shard,
                 reachable=record.collection.up,
-                samples=[*_ours(record), *samples],
+                samples=[*ours(record.own), *samples],
             )
 
 
-def _ours(record: Record) -> Iterator[Sample]:
+def ours(samples: Iterable[Sample]) -> Iterator[Sample]:
     """The runner's samples without those of users' SQL: a mistake in a rule is no fault of a server."""
-    for sample in record.own:
+    for sample in samples:
         if sample.metric.labels[:1] != ("panel",) or not sample.labels[0].startswith(SQL_PREFIX):
             yield sample

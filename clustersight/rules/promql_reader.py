@@ -18,7 +18,8 @@ from clustersight.rules.rule import Match, NoData, Operator
 from clustersight.self_metrics import LAST_SUCCESS
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_SELECTOR = r"""[a-zA-Z_:][\w:]*\s*(?:\{(?:[^{}"'`]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)*\})?"""
+_CONDITIONS = r"""(?:[^{}"'`]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)*"""
+_SELECTOR = rf"[a-zA-Z_:][\w:]*\s*(?:\{{{_CONDITIONS}\}})?"
 _COMPARED = re.compile(rf"(?P<value>.*\S)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<number>{_NUMBER})", re.DOTALL)
 _STAYS = re.compile(r"(?P<fires>.*?) or \((?P<stays>.*) and on ?\([\w, ]*\) ALERTS\{.*\}\)", re.DOTALL)
 _ABSENT = re.compile(r"(?P<rest>.*) or absent\((?:[^()]|\"(?:\\.|[^\"\\])*\")*\)", re.DOTALL)
@@ -128,7 +129,7 @@ def _rate(text: str) -> _Value | None:
         found = pattern.fullmatch(text)
         if found is None:
             continue
-        selectors = [_selector(f"x{one}")[1] for one in found.groups() if one]
+        selectors = [_selector(f"x{{{one.strip('{}')}}}")[1] for one in found.groups() if one]
         fullest: Match = max(selectors, key=len, default={})
         if all(one.items() <= fullest.items() for one in selectors):
             return _Value(key.key, fullest)
@@ -153,6 +154,6 @@ def _pieces(expr: str) -> Iterator[str]:
         yield re.escape(expr[end : found.start()]) + re.escape(found[1])
         own = found[2]
         # What the catalogue chose stands first.
-        yield rf"{re.escape(own[:-1])}(?:,([^{{}}]*))?\}}" if own else r"(\{[^{}]*\})?"
+        yield rf"{re.escape(own[:-1])}(?:,({_CONDITIONS}))?\}}" if own else rf"(\{{{_CONDITIONS}\}})?"
         end = found.end()
     yield re.escape(expr[end:])

@@ -112,6 +112,18 @@ def snooze(
     return _changed(db, statement.values(snoozed_until=until, version=alerts.c.version + 1))
 
 
+def unsnooze(
+    db: Connection, until: float, *, alert_id: str | None = None, rule_name: str | None = None
+) -> None:
+    """The silence is over that was to hold `until`; an alert that another one set a time for keeps it."""
+    statement = update(alerts).where(alerts.c.status != RESOLVED, alerts.c.snoozed_until == until)
+    if alert_id is not None:
+        statement = statement.where(alerts.c.id == alert_id)
+    if rule_name is not None:
+        statement = statement.where(alerts.c.rule_name == rule_name)
+    _changed(db, statement.values(snoozed_until=None, version=alerts.c.version + 1))
+
+
 def escalated(db: Connection, alert_id: str, now: float) -> bool:
     """Note that it was sent on purpose; False where it is over."""
     statement = (

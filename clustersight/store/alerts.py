@@ -91,6 +91,12 @@ def unresolved_by_rule(db: Connection) -> dict[str, int]:
     return {row.rule_name: row.number for row in db.execute(query.group_by(alerts.c.rule_name))}
 
 
+def unresolved_of_rule(db: Connection, rule_name: str) -> list[str]:
+    """The ids of a rule's alerts that are not resolved."""
+    chosen = select(alerts.c.id).where(alerts.c.rule_name == rule_name, alerts.c.status != RESOLVED)
+    return list(db.execute(chosen.order_by(alerts.c.id)).scalars())
+
+
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= wanted.since)

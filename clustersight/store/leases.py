@@ -41,6 +41,12 @@ def prolong(db: Connection, name: str, holder: str, now: float, seconds: float) 
     return bool(db.execute(own.values(expires_at=now + seconds)).rowcount)
 
 
+def held_by(db: Connection, name: str, now: float) -> str | None:
+    """Who holds a lease; None where it has run out, or nobody ever took it. `now` is by clock()."""
+    chosen = select(leases.c.holder).where(leases.c.name == name, leases.c.expires_at > now)
+    return db.execute(chosen).scalar()
+
+
 def release(db: Connection, name: str, holder: str) -> None:
     """Give it back, so that the next one need not wait."""
     db.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))

@@ -22,6 +22,7 @@ REVISION = "outbox"
 MOST_ROWS = 2000
 # Twice the longest backoff (clustersight/alerts/pace.py).
 MOST_WAIT_SECONDS = 600.0
+_LIGHT = [column for column in outbox.c if column.name != "message_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,18 @@ def of_alert(db: Connection, alert_id: str) -> list[StoredRow]:
 
 def of_unresolved(db: Connection) -> list[StoredRow]:
     """All rows of alerts that are not resolved, the oldest first, without their messages."""
-    light = [column for column in outbox.c if column.name != "message_json"]
     chosen = select(alerts.c.id).where(alerts.c.status != "resolved")
-    return _rows(db, select(*light).where(outbox.c.alert_id.in_(chosen)).order_by(outbox.c.id))
+    return _rows(db, select(*_LIGHT).where(outbox.c.alert_id.in_(chosen)).order_by(outbox.c.id))
+
+
+def deliveries(db: Connection, alert_id: str) -> list[StoredRow]:
+    """All rows of an alert, the oldest first, without their messages."""
+    return _rows(db, select(*_LIGHT).where(outbox.c.alert_id == alert_id).order_by(outbox.c.id))
+
+
+def some(db: Connection, ids: Iterable[int]) -> list[StoredRow]:
+    """These rows, the oldest first, without their messages."""
+    return _rows(db, select(*_LIGHT).where(outbox.c.id.in_(tuple(ids))).order_by(outbox.c.id))
 
 
 def delivered(db: Connection, ids: Iterable[int], now: float) -> None:

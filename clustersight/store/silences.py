@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from clustersight.ids import Prefix, new_id
-from clustersight.store import revisions
+from clustersight.store import alert_changes, revisions
 from clustersight.store.schema import silences
 
 
@@ -47,6 +47,17 @@ def unended(db: Connection, now: float) -> list[StoredSilence]:
     return [_read(row) for row in db.execute(select(silences).where(silences.c.ends_at > now))]
 
 
+def get(db: Connection, silence_id: str) -> StoredSilence | None:
+    row = db.execute(select(silences).where(silences.c.id == silence_id)).first()
+    return _read(row) if row else None
+
+
+def of_alert(db: Connection, alert_id: str, now: float) -> list[StoredSilence]:
+    """Those that hold and are snoozes of an alert."""
+    chosen = select(silences).where(silences.c.alert_id == alert_id, silences.c.ends_at > now)
+    return [_read(row) for row in db.execute(chosen.order_by(silences.c.id))]
+
+
 def create(db: Connection, silence: NewSilence, now: float) -> StoredSilence:
     stored = StoredSilence(new_id(Prefix.SILENCE), silence, now)
     values = {
@@ -60,7 +71,7 @@ def create(db: Connection, silence: NewSilence, now: float) -> StoredSilence:
         "created_at": now,
     }
     db.execute(silences.insert().values(**values))
-    revisions.bump(db)
+    _bump(db)
     return stored
 
 
@@ -68,8 +79,14 @@ def delete(db: Connection, silence_id: str) -> bool:
     """End it; False where there is none."""
     gone = db.execute(silences.delete().where(silences.c.id == silence_id)).rowcount
     if gone:
-        revisions.bump(db)
+        _bump(db)
     return bool(gone)
+
+
+def _bump(db: Connection) -> None:
+    """Say so to who follows the configuration, and to the alerter, which looks at once."""
+    revisions.bump(db)
+    revisions.bump(db, alert_changes.REVISION)
 
 
 def _read(row: Row[Any]) -> StoredSilence:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clustersight.effective import Effective
+from clustersight.metrics import Sample
 from clustersight.rules.definition import definition_of
 from clustersight.rules.rule import SQL_PREFIX, Operator, Rule, RunOn
+from clustersight.self_metrics import PANEL_UP, STATUS, UP
 from clustersight.settings.model import Settings
 from clustersight.store import clusters, rules, series, snapshots
 from clustersight.store.database import Database, sqlite_url
 from clustersight.store.snapshots import MOST_NAME, Snapshot
+from exporter.scoring import ours
 from exporter.sql_rules import is_over, panels_by_cluster
 from tests.exporter.conftest import QUICK, new, old
 
@@ -122,7 +125,7 @@ def test_a_rule_is_followed_collected_changed_and_gone(exporter: Exporters, embe
         started.wait_for(lambda: "rule:Mine" not in started.get("/metrics").text, "not on the page either")
 
 
-def test_a_rule_that_fails_hides_nothing_and_costs_no_points(
+def test_a_rule_that_fails_hides_nothing(
     exporter: Exporters, replicas: list[ClickHouse18], embedded: EmbeddedServer
 ) -> None:
     started = exporter({"clusters": [old(replicas[0]), new(embedded)], "collection": QUICK})
@@ -142,14 +145,16 @@ def test_a_rule_that_fails_hides_nothing_and_costs_no_points(
         assert all(one.error for one in store.snapshots("Bad").values())
         assert started.value("clustersight_panel_up", cluster="new", panel="rule:Bad") == 0
         assert started.value("clustersight_panel_up", cluster="new", panel="server") == 1
-        scores = [
-            started.value("clickhouse_health_component_score", cluster="new", component="infrastructure")
-        ]
-        started.wait_for(lambda: started.value("clickhouse_health_score", cluster="new"), "there is a score")
-        scores.append(
-            started.value("clickhouse_health_component_score", cluster="new", component="infrastructure")
-        )
-        assert scores[-1] == 100
+
+
+def test_a_rule_costs_a_cluster_no_points() -> None:
+    samples = [
+        Sample(UP, (), 1.0),
+        Sample(PANEL_UP, ("server",), 1.0),
+        Sample(PANEL_UP, ("rule:Bad",), 0.0),
+        Sample(STATUS, ("rule:Bad", "refused"), 1.0),
+    ]
+    assert list(ours(samples)) == samples[:2]
 
 
 def test_a_rule_runs_on_each_node_or_on_the_configured_one(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +51,12 @@ RULES = {rule.name: rule for rule in LOADED.rules}
 each = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+
+
 def sections() -> dict[str, str]:
     """The runbook by its headings."""
-    _, *parts = re.split(
-        r"^## (\w+)\n", (ROOT / "docs" / "runbook.md").read_text("utf-8"), flags=re.MULTILINE
-    )
+    _, *parts = re.split(r"^## (\w+)\n", RUNBOOK, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
@@ -68,10 +68,9 @@ def test_the_pack_is_whole_and_right() -> None:
 
 def test_every_rule_has_its_section_in_the_runbook_and_every_section_its_rule() -> None:
     assert sections().keys() == RULES.keys()
-    introduction = (ROOT / "docs" / "runbook.md").read_text("utf-8").split("\n## ")[0]
-    assert (
-        set(re.findall(r"\b[A-Z]\w+(?:Failing|Backlog|Broken|Stuck|Stale|Failed)\b", introduction)) == LATER
-    )
+    introduction = RUNBOOK.partition("\n## ")[0]
+    named = r"\b[A-Z]\w+(?:Failing|Backlog|Broken|Stuck|Stale|Failed)\b"
+    assert set(re.findall(named, introduction)) == LATER
 
 
 @each
@@ -137,16 +136,18 @@ def test_it_is_tested_by_the_pack(rule: Rule) -> None:
     assert set(found) == {True, False}
 
 
-def statements(rule: Rule) -> Iterator[str]:
+def without_comments(fix: str) -> list[str]:
+    """Its statements, as a client takes them."""
+    text = re.sub(r"^--.*$", "", fix, flags=re.MULTILINE)
+    return [statement.strip() for statement in text.split(";") if statement.strip()]
+
+
+def statements(rule: Rule) -> list[str]:
     """The SQL of a fix, for a table whose name needs quoting; none where it is for a shell."""
     labels = dict.fromkeys(("cluster", "host", *metric_keys()[rule.metric_key].labels), "a'b`c")
     row = dict.fromkeys(COLUMNS[mutations.NAME], "a'b`c")
     text = templates.compile(rule.fix or "").render(labels, 1.0, row)
-    if ", in a shell" in text.partition("\n")[0]:
-        return
-    yield from (
-        one.strip() for one in re.sub(r"^--.*$", "", text, flags=re.MULTILINE).split(";") if one.strip()
-    )
+    return [] if ", in a shell" in text.partition("\n")[0] else without_comments(text)
 
 
 @each
@@ -157,6 +158,9 @@ def test_its_fix_is_sql(rule: Rule, embedded: EmbeddedServer) -> None:
 
 @each
 def test_what_investigates_can_be_asked(rule: Rule, embedded: EmbeddedServer) -> None:
+    # The log is there once something was logged.
+    embedded.execute("SELECT 1", log_queries=1)
+    embedded.execute("SYSTEM FLUSH LOGS")
     for statement in statements(rule):
         if statement.startswith("SELECT"):
             embedded.execute(statement)
@@ -170,18 +174,17 @@ def test_the_fix_of_a_failing_mutation_works_when_pasted(embedded: EmbeddedServe
     try:
         embedded.execute(f"CREATE TABLE {table} (x Int64) ENGINE = MergeTree ORDER BY x")
         embedded.execute(f"INSERT INTO {table} VALUES (1)")
-        embedded.execute(f"ALTER TABLE {table} DELETE WHERE throwIf(x = 1)")
+        embedded.execute(f"ALTER TABLE {table} DELETE WHERE throwIf(x = 1)", mutations_sync=0)
         row = failing_mutation(address, name)
         rule = RULES["MutationFailing"]
         labels = {"cluster": "c", "host": "h", "database": name, "table": "t"}
         fix = templates.compile(rule.fix or "").render(labels, 1.0, row)
-        for statement in re.sub(r"^--.*$", "", fix, flags=re.MULTILINE).split(";"):
-            if statement.strip():
-                embedded.execute(statement)
-        left = embedded.execute("SELECT count() FROM system.mutations WHERE NOT is_done FORMAT TSV")
+        for statement in without_comments(fix):
+            embedded.execute(statement)
+        left = embedded.execute("SELECT count() FROM system.mutations WHERE NOT is_done")
     finally:
         embedded.execute("DROP DATABASE `it's \\`odd\\``")
-    assert left.strip() == "0"
+    assert left == [[0]]
 
 
 def failing_mutation(address: Address, database: str) -> dict[str, Any]:

@@ -143,6 +143,7 @@ class SlackStub:
         """The next answers, in place of those that are left."""
         with self._changed:
             self._script = deque(answers)
+            self._released.clear()
 
     def release(self) -> None:
         """Let hanging requests have their answers."""
