@@ -7,19 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from alerter.steady import SteadyClock
-from alerter.wording import Detail
 from clustersight.alerts.inhibition import LINGER_SECONDS, Place, place_of
 from clustersight.alerts.instance import Instance
+from clustersight.alerts.leading import AlertKey
 from clustersight.alerts.planning import Told
+from clustersight.alerts.wording import Detail
 from clustersight.notify.notice import NoticeKind
 from clustersight.settings.notify import Severity
 from clustersight.store import alerts, outbox, passes, rule_states
 from clustersight.store.alerts import StoredAlert
 from clustersight.store.database import Connection
 from clustersight.store.outbox import StoredRow
-
-# The rule whose alert it is, and its fingerprint.
-AlertKey = tuple[str, str]
 
 
 @dataclass(slots=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from alerter.book import AlertKey, Book, OpenAlert
+from alerter.book import Book, OpenAlert
 from clustersight.alerts.evaluate import Evaluation, Reason
-from clustersight.alerts.instance import Instance, Phase
+from clustersight.alerts.instance import Instance
+from clustersight.alerts.leading import AlertKey, Lead
 from clustersight.alerts.planning import rank
 from clustersight.rules.rule import Rule
 from clustersight.store.alert_events import EventKind
 
 StateKey = tuple[str, str]
-# The rule that gives an alert its severity and text, and its state.
-Lead = tuple[str, Rule, Instance]
 
 
 @dataclass(slots=True)
@@ -59,27 +58,6 @@ def _differing(
             one.calm_since,
         ):
             yield key, one
-
-
-def leads(rules: Mapping[str, Rule], instances: Mapping[str, Mapping[str, Instance]]) -> dict[AlertKey, Lead]:
-    """What fires, by alert: of a rule and those that raise it, the most severe one."""
-    found: dict[AlertKey, Lead] = {}
-    for rule_id, own in instances.items():
-        rule = rules[rule_id]
-        for key, instance in own.items():
-            if instance.phase is not Phase.FIRING:
-                continue
-            place = (rule.identity, key)
-            known = found.get(place)
-            if known is None or _goes_before(rule, known[1]):
-                found[place] = (rule_id, rule, instance)
-    return found
-
-
-def _goes_before(rule: Rule, other: Rule) -> bool:
-    if rule.severity is not other.severity:
-        return rank(rule.severity) > rank(other.severity)
-    return rule.raises is not None and other.raises is None
 
 
 @dataclass(slots=True)

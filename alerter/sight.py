@@ -8,13 +8,12 @@ from functools import cache
 from typing import Any
 
 from clustersight.alerts.evidence import Rows
+from clustersight.alerts.keys import AGE_INTERVALS, AGE_SECONDS, PANELS, is_of_cluster, panel_of
 from clustersight.alerts.readings import KeyReadings, Labels, Value
 from clustersight.history import ClusterName
 from clustersight.history.now import rate_values
-from clustersight.metric_keys import HEALTH_PANEL, RUNNER_PANEL, metric_keys
+from clustersight.metric_keys import metric_keys
 from clustersight.metrics import Metric, Rate
-from clustersight.panels import ALL
-from clustersight.panels.panel import Scope
 from clustersight.plans import SKEW_SECONDS, interval_of
 from clustersight.rules.rule import SQL_PREFIX
 from clustersight.settings.model import CollectionSettings
@@ -26,9 +25,6 @@ from clustersight.store.snapshots import Snapshot
 BLIND_INTERVALS = 2
 # Statuses that say that there is nothing to know there.
 _NO_PANEL = frozenset({"unsupported", "disabled"})
-AGE_SECONDS = "collector.age_seconds"
-AGE_INTERVALS = "collector.age_intervals"
-_PANELS = {panel.name: panel for panel in ALL}
 
 
 @dataclass(slots=True)
@@ -103,7 +99,7 @@ class Sight:
 
     def interval(self, panel: str) -> int:
         """Seconds between two runs of a panel."""
-        known = _PANELS.get(panel)
+        known = PANELS.get(panel)
         return interval_of(known, self.collection) if known else self.collection.interval_sec
 
     def readings(self, cluster_id: str, key: str) -> KeyReadings:
@@ -118,7 +114,7 @@ class Sight:
             return self._ages(cluster_id, key)
         panel = panel_of(key)
         found = self._seen.get(cluster_id, {}).get(panel, {})
-        of_cluster = _is_of_cluster(key)
+        of_cluster = is_of_cluster(key)
         present = {
             host: seen
             for host, seen in found.items()
@@ -180,28 +176,6 @@ class Sight:
             if seen.collected_at is not None
         ]
         return self.monotonic() - max(ends) if ends else None
-
-
-def panel_of(key: str) -> str:
-    """The panel whose snapshots hold a key: the score's samples stand beside the runner's."""
-    if key.startswith(SQL_PREFIX):
-        return key
-    known = metric_keys().get(key)
-    if known is None:
-        return ""
-    return RUNNER_PANEL if known.panel == HEALTH_PANEL else known.panel
-
-
-def _is_of_cluster(key: str) -> bool:
-    """Whether a key speaks of a cluster as a whole, whose samples have the host ""."""
-    known = metric_keys().get(key)
-    return known is not None and isinstance(known.source, Metric) and known.source.cluster_only
-
-
-def speaks_of_cluster(key: str) -> bool:
-    """Whether a key's panel asks one node about the whole cluster, as keeper-nodes does."""
-    panel = _PANELS.get(panel_of(key))
-    return panel is not None and panel.scope is Scope.CLUSTER
 
 
 @cache

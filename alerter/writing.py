@@ -9,15 +9,16 @@ from typing import Any
 from alerter import book as books
 from alerter import planner
 from alerter.book import Book, OpenAlert
-from alerter.changes import Lead, States, Transitions, leads, transitions
+from alerter.changes import States, Transitions, transitions
 from alerter.planner import Planner, Target
 from alerter.quiet import Silences, silenced_by
-from alerter.sight import Sight, speaks_of_cluster
+from alerter.sight import Sight
 from alerter.steady import SteadyClock
-from alerter.wording import Detail, detail_of
 from clustersight.alerts.evaluate import Evaluation, Reason
 from clustersight.alerts.inhibition import LINGER_SECONDS, Place, Sources, place_of
-from clustersight.alerts.instance import Instance
+from clustersight.alerts.keys import reach_of
+from clustersight.alerts.leading import AlertKey, Lead, leads
+from clustersight.alerts.wording import Detail, detail_of
 from clustersight.ids import Prefix, new_id
 from clustersight.rules.rule import Rule
 from clustersight.store import alert_changes, alert_events, alerts, outbox, rule_states, silences
@@ -44,11 +45,6 @@ class Scene:
     book: Book
 
 
-def reach_of(rule: Rule, instance: Instance) -> str:
-    """The host that an alert inhibits others on: none, so everywhere, where it speaks of the cluster."""
-    return "" if speaks_of_cluster(rule.metric_key) else instance.host
-
-
 class Writing:
     """One transaction of a pass; the book is changed in adopt(), when it is committed."""
 
@@ -65,7 +61,7 @@ class Writing:
         self._planner = Planner(scene.book, self._now, self._wall, self._refresh)
         self._over: dict[str, Detail] = {}
         self._ids: list[int] = []
-        self._after: dict[books.AlertKey, OpenAlert] = {}
+        self._after: dict[AlertKey, OpenAlert] = {}
         self._leads = leads(scene.rules, states.instances)
         self._lingering: list[tuple[str, Place, float]] = []
 

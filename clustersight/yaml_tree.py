@@ -69,9 +69,7 @@ class _LimitError(Exception):
         self.place = _place(mark)
 
 
-def read_tree(
-    text: str, expand: Callable[[str], str] | None = None, *, max_nodes: int = MAX_NODES
-) -> Tree:
+def read_tree(text: str, expand: Callable[[str], str] | None = None, *, max_nodes: int = MAX_NODES) -> Tree:
     """Read one YAML document. Raises nothing: what is wrong is in `faults`.
 
     `expand` is applied to every text value and raises ValueError on one that it cannot expand.

@@ -73,8 +73,15 @@ def _wanted(alert: StoredAlert, now: float, least: int) -> Wanted | None:
 
 def _labels(key: MetricKey, labels: Mapping[str, str]) -> dict[str, str] | None:
     """Those of the key's series; None where the alert lacks one."""
-    fixed = {} if isinstance(key.source, Rate) else {value: name for value, name in key.source.keys}
-    own = {key.source.labels[0]: value for value, name in fixed.items() if name == key.key}
     if not set(key.labels) <= labels.keys():
         return None
-    return own | {name: labels[name] for name in key.labels}
+    return _chosen(key) | {name: labels[name] for name in key.labels}
+
+
+def _chosen(key: MetricKey) -> dict[str, str]:
+    """Of a family whose label values have keys of their own: the label that this key stands for."""
+    if isinstance(key.source, Rate):
+        return {}
+    return dict(
+        zip(key.source.labels, (value for value, name in key.source.keys if name == key.key), strict=False)
+    )

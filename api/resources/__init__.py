@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from api.resource import Resource
-from api.resources import alerts, clusters, health, overview, panels, queries, rules, settings, silences
+from api.resources import (
+    alerts,
+    channels,
+    clusters,
+    health,
+    overview,
+    panels,
+    queries,
+    rules,
+    settings,
+    silences,
+)
 
 ALL: tuple[Resource, ...] = (
     health.RESOURCE,
@@ -13,6 +24,7 @@ ALL: tuple[Resource, ...] = (
     rules.RESOURCE,
     alerts.RESOURCE,
     silences.RESOURCE,
+    channels.RESOURCE,
     queries.RESOURCE,
     settings.RESOURCE,
 )

@@ -2,102 +2,58 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any
+import math
+from typing import Annotated
 
 from pydantic import Field
 
+from api import channels
+from api.alerts import snoozing
+from api.alerts.course import course_of
+from api.alerts.delivery import Deliveries, no_channel
+from api.alerts.shapes import (
+    AlertDetail,
+    AlertShape,
+    AlertStatus,
+    delivery_of,
+    event_of,
+    fields_of,
+    shape_of,
+)
+from api.alerts.snoozing import SnoozeScope
 from api.body import Body
 from api.choice import ClusterId, require
 from api.context import current
-from api.errors import Conflict, DeliveryFailed, NotFound, NotSupported
-from api.query import Paged, PageMeta, Query, page_meta
+from api.errors import Conflict, DeliveryFailed, NotFound
+from api.query import NoMeta, Paged, PageMeta, Query, page_meta
 from api.resource import Answer, Resource, Shape
-from api.resources.rules import AlertSeverity
-from clustersight.rules.rule import Operator
-from clustersight.store import alerts
-from clustersight.store.alerts import StoredAlert, Wanted
+from api.rules.shapes import AlertSeverity
+from clustersight.alerts.notices import notice_of
+from clustersight.alerts.planning import takes
+from clustersight.notify.notice import NoticeKind
+from clustersight.settings.notify import ChannelSettings, Severity
+from clustersight.store import alert_changes, alert_events, alerts, outbox
+from clustersight.store.alert_events import Event, EventKind
+from clustersight.store.alerts import RESOLVED, StoredAlert, Wanted
+from clustersight.store.database import Connection
+from clustersight.store.outbox import NewRow
 from clustersight.times import iso
 
 RESOURCE = Resource("alerts", "Which alerts there are and were, and what people do with them.")
 
 
-class AlertStatus(StrEnum):
-    """Where an alert is in its life."""
-
-    ACTIVE = "active"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
-
-
-class SnoozeScope(StrEnum):
-    """What a snooze silences."""
-
-    ALERT = "alert"
-    RULE = "rule"
-
-
-class AlertShape(Shape):
-    """An alert; `value` and `threshold` are in the unit of the metric key, `evidence` is the panel's row."""
-
-    id: str = Field(examples=["al_0123456789ab"])
-    rule_id: str
-    rule_name: str
-    cluster_id: str
-    cluster_name: str
-    metric_key: str
-    labels: dict[str, str]
-    severity: AlertSeverity
-    status: AlertStatus
-    value: float | None
-    threshold: float | None
-    operator: Operator
-    summary: str
-    description: str
-    fix_command: str | None
-    evidence: dict[str, Any] | None
-    fired_at: str
-    acknowledged_at: str | None
-    acknowledged_by: str | None
-    resolved_at: str | None
-    resolve_reason: str | None
-    snoozed_until: str | None
-    escalated_at: str | None
-    version: int
-
-
-class AlertEvent(Shape):
-    """One transition."""
-
-    at: str
-    kind: str
-
-
-class Delivery(Shape):
-    """One message to one channel."""
-
-    channel: str
-    state: str
-    attempts: int
-    last_error: str | None
-    delivered_at: str | None
-
-
-class AlertDetail(AlertShape):
-    """With its history: points are [epoch seconds, value], from one hour before it fired."""
-
-    metric_history: list[tuple[int, float | None]]
-    events: list[AlertEvent]
-    deliveries: list[Delivery]
-
-
-class HistoryQuery(Paged):
-    """Which alerts; `hours` look back, unresolved ones are always in it."""
+class AlertsQuery(Paged):
+    """Which alerts: without a status those that are not resolved."""
 
     severity: AlertSeverity | None = None
     status: AlertStatus | None = None
-    hours: Annotated[int, Field(ge=1, le=168)] = 24
     cluster_id: ClusterId | None = None
+
+
+class HistoryQuery(AlertsQuery):
+    """Which alerts; `hours` look back, unresolved ones are always in it."""
+
+    hours: Annotated[int, Field(ge=1, le=168)] = 24
 
 
 class SummaryQuery(Query):
@@ -120,6 +76,12 @@ class Summary(Shape):
     by_severity: SeverityCounts
 
 
+class DetailMeta(Shape):
+    """Why there is no metric history although there should be; null if it could be asked."""
+
+    history_problem: str | None = Field(examples=[None])
+
+
 class Acknowledgement(Body):
     """Who has seen it."""
 
@@ -135,26 +97,32 @@ class Snooze(Body):
 
 
 class Snoozed(Shape):
-    """Until when."""
+    """Until when; to delete the silence ends it earlier."""
 
     snoozed_until: str
     rule_id: str
+    silence_id: str = Field(examples=["si_0123456789ab"])
+
+
+class Waiting(Shape):
+    """The message is in the outbox, and not delivered yet."""
+
+    state: str = Field(examples=[outbox.PENDING])
+    reason: str = Field(examples=["no alerter is running"])
+
+
+@RESOURCE.get("/alerts", errors=(NotFound,))
+def get_alerts(query: AlertsQuery) -> Answer[list[AlertShape], PageMeta]:
+    """Alerts that are not resolved, the newest first; with a status those of that status."""
+    # Nothing was resolved at or after the end of time.
+    since = 0.0 if query.status is AlertStatus.RESOLVED else math.inf
+    return _page(query, since)
 
 
 @RESOURCE.get("/alerts/history", errors=(NotFound,))
 def get_alert_history(query: HistoryQuery) -> Answer[list[AlertShape], PageMeta]:
     """Alerts that were unresolved at any moment of the last hours, the newest first."""
-    wanted = Wanted(
-        since=current().now - 3600 * query.hours,
-        cluster_id=query.cluster_id,
-        severity=query.severity,
-        status=query.status,
-    )
-    with current().database.read() as db:
-        if query.cluster_id is not None:
-            require(db, query.cluster_id)
-        found, total = alerts.page(db, wanted, query.limit, query.offset)
-    return Answer([AlertShape(**_fields(one)) for one in found], page_meta(total, query))
+    return _page(query, current().now - 3600 * query.hours)
 
 
 @RESOURCE.get(
@@ -181,48 +149,104 @@ def get_alert_summary(query: SummaryQuery) -> Summary:
 
 
 @RESOURCE.get("/alerts/<id:alert_id>")
-def get_alert(alert_id: str) -> AlertDetail:
+def get_alert(alert_id: str) -> Answer[AlertDetail, DetailMeta]:
     """One alert with its history, transitions and deliveries."""
-    return AlertDetail(**_fields(_required(alert_id)), metric_history=[], events=[], deliveries=[])
+    context = current()
+    with context.database.read() as db:
+        found = _required(db, alert_id)
+        events = alert_events.of_alert(db, alert_id)
+        rows = outbox.deliveries(db, alert_id)
+    course = course_of(context, found)
+    detail = AlertDetail(
+        **fields_of(found, context.now),
+        metric_history=list(course.points),
+        events=[event_of(event) for event in events],
+        deliveries=[delivery_of(row) for row in rows],
+    )
+    return Answer(detail, DetailMeta(history_problem=course.problem))
 
 
-@RESOURCE.post("/alerts/<id:alert_id>/acknowledge", errors=(Conflict, NotSupported))
-def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertShape:  # noqa: ARG001
-    """Say that somebody has seen it: no repeats from now on."""
-    _required(alert_id)
-    raise NotSupported(_NO_ALERTER)
+@RESOURCE.post("/alerts/<id:alert_id>/acknowledge", errors=(Conflict,))
+def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertShape:
+    """Say that somebody has seen it: no repeats from now on. To say it again changes nothing."""
+    now = current().now
+    with current().database.begin() as db:
+        alert_changes.queue(db)
+        done = alert_changes.acknowledge(db, alert_id, body.by, now)
+        found = _unresolved(db, alert_id)
+        if done:
+            told = {"by": body.by, "note": body.note}
+            alert_events.put(db, [Event(alert_id, now, EventKind.ACKNOWLEDGED, told)])
+    return shape_of(found, now)
 
 
-@RESOURCE.post("/alerts/<id:alert_id>/snooze", errors=(Conflict, NotSupported))
-def snooze_alert(alert_id: str, body: Snooze) -> Snoozed:  # noqa: ARG001
-    """Send nothing of it for some time."""
-    _required(alert_id)
-    raise NotSupported(_NO_ALERTER)
+@RESOURCE.post("/alerts/<id:alert_id>/snooze", errors=(Conflict,))
+def snooze_alert(alert_id: str, body: Snooze) -> Snoozed:
+    """Send nothing of it for some time; a second snooze takes the place of the first."""
+    now = current().now
+    with current().database.begin() as db:
+        alert_changes.queue(db)
+        found = _unresolved(db, alert_id)
+        until = now + 60 * body.duration_minutes
+        made = snoozing.begin(db, found, body.scope, until, now)
+        _unresolved(db, alert_id)  # it may have been resolved meanwhile: then nothing of this happened
+    return Snoozed(snoozed_until=str(iso(until)), rule_id=found.rule_id, silence_id=made.id)
 
 
-@RESOURCE.post("/alerts/<id:alert_id>/escalate", errors=(Conflict, DeliveryFailed, NotSupported))
-def escalate_alert(alert_id: str) -> AlertShape:
-    """Send it at once, whatever the cooldown."""
-    _required(alert_id)
-    raise NotSupported(_NO_ALERTER)
-
-
-# No alert can be there before there is an alerter; to say "done" would be a lie all the same.
-_NO_ALERTER = "alerts come with the alerter, which this release does not have"
-
-
-def _required(alert_id: str) -> StoredAlert:
+@RESOURCE.post("/alerts/<id:alert_id>/escalate", errors=(Conflict, DeliveryFailed), others={202: Waiting})
+def escalate_alert(alert_id: str) -> Answer[AlertShape, NoMeta]:
+    """Send it at once, whatever the cooldown, and wait some seconds for the end; 202 if it still waits."""
+    with current().database.begin() as db:
+        alert_changes.queue(db)
+        found = _unresolved(db, alert_id)
+        ids = _escalate(db, found, current().now)
+    reason = current().of(Deliveries).wait(ids)
+    if reason is not None:
+        return Answer(Waiting(state=outbox.PENDING, reason=reason), status=202)
     with current().database.read() as db:
-        found = alerts.get(db, alert_id)
+        return Answer(shape_of(_required(db, alert_id), current().now))
+
+
+def _page(query: AlertsQuery, since: float) -> Answer[list[AlertShape], PageMeta]:
+    wanted = Wanted(since, query.cluster_id, query.severity, query.status)
+    with current().database.read() as db:
+        if query.cluster_id is not None:
+            require(db, query.cluster_id)
+        found, total = alerts.page(db, wanted, query.limit, query.offset)
+    now = current().now
+    return Answer([shape_of(one, now) for one in found], page_meta(total, query))
+
+
+def _required(db: Connection, alert_id: str) -> StoredAlert:
+    found = alerts.get(db, alert_id)
     if found is None:
         raise NotFound(f"there is no alert {alert_id}")
     return found
 
 
-def _fields(stored: StoredAlert) -> dict[str, Any]:
-    times = {"fired_at": iso(stored.fired_at), "resolved_at": iso(stored.resolved_at)}
-    own = {
-        name: getattr(stored, name)
-        for name in ("id", "rule_id", "rule_name", "cluster_id", "severity", "status", "version")
-    }
-    return {**stored.detail, **own, **times}
+def _unresolved(db: Connection, alert_id: str) -> StoredAlert:
+    found = _required(db, alert_id)
+    if found.status == RESOLVED:
+        raise Conflict(f"the alert {alert_id} is resolved")
+    return found
+
+
+def _escalate(db: Connection, alert: StoredAlert, now: float) -> list[int]:
+    """Put a message into the outbox for each channel; returns the rows' ids."""
+    chosen = _channels_for(alert, channels.usable(current(), db))
+    if not alert_changes.escalated(db, alert.id, now):
+        raise Conflict(f"the alert {alert.id} is resolved")
+    plain = {name: getattr(alert, name) for name in ("id", "rule_name", "severity", "fired_at")}
+    notice = notice_of(NoticeKind.ESCALATED, plain, alert.detail)
+    kind, names = NoticeKind.ESCALATED.value, [channel.name for channel in chosen]
+    ids = outbox.put(db, [NewRow(alert.id, name, kind, alert.severity, notice) for name in names], now)
+    alert_events.put(db, [Event(alert.id, now, EventKind.ESCALATED, {"channels": names})])
+    return ids
+
+
+def _channels_for(alert: StoredAlert, usable: list[ChannelSettings]) -> list[ChannelSettings]:
+    """Those that take the alert, or all: somebody wants it to be seen."""
+    if not usable:
+        raise no_channel()
+    severity, cluster, labels = Severity(alert.severity), alert.detail["cluster_name"], alert.detail["labels"]
+    return [one for one in usable if takes(one.match, severity, cluster, labels)] or usable

@@ -10,20 +10,24 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from api import channels
+from api.alerts.delivery import Deliveries, no_channel
 from api.body import Body
 from api.context import current
-from api.errors import Conflict, DeliveryFailed, Invalid, of_field
+from api.errors import Conflict, DeliveryFailed, of_field
+from api.query import NoMeta
 from api.resource import Answer, Resource, Shape
 from clustersight.effective import OVERLAY, overlaid, provisioned
+from clustersight.notify.notice import Notice, NoticeKind
 from clustersight.settings.model import Settings
+from clustersight.store import outbox
 from clustersight.store import settings as stored_settings
-from clustersight.store.errors import Undecryptable
+from clustersight.store.outbox import NewRow
 
 RESOURCE = Resource("settings", "What can be set without a configuration file.")
 
-SLACK = "slack_webhook_url"
-# The channel that this setting is.
-SLACK_CHANNEL = "slack"
+SLACK = channels.SETTING
+TEST_SUMMARY = "Test notification from ClusterSight"
 _SHOWN_CHARACTERS = 4
 # Of a shorter path they would be most of the secret; Slack's have some seventy.
 _SHORTEST_SHOWN = 20
@@ -79,6 +83,14 @@ class Sent(Shape):
     sent: bool
 
 
+class NotSent(Shape):
+    """It is in the outbox, and not delivered yet."""
+
+    sent: bool = Field(examples=[False])
+    state: str = Field(examples=[outbox.PENDING])
+    reason: str = Field(examples=["no alerter is running"])
+
+
 @RESOURCE.get("/settings", etag=True)
 def get_settings() -> Answer[SettingsShape, SettingsMeta]:
     """The settings as they hold now, and where each comes from."""
@@ -98,11 +110,24 @@ def put_settings(body: SettingsChange) -> Answer[SettingsShape, SettingsMeta]:
     return _shown()
 
 
-@RESOURCE.post("/settings/test-notification", errors=(DeliveryFailed,))
-def post_test_notification() -> Sent:
-    """Send a test message to Slack."""
-    # Channels deliver through the alerter's outbox; without an alerter there is none.
-    raise Invalid("no channel can be used before the alerter is there", code="no_channel")
+@RESOURCE.post("/settings/test-notification", errors=(DeliveryFailed,), others={202: NotSent})
+def post_test_notification() -> Answer[Sent, NoMeta]:
+    """Send a test message to Slack, or without a channel of that name to all, and wait some seconds."""
+    with current().database.begin() as db:
+        usable = [channel.name for channel in channels.usable(current(), db)]
+        if not usable:
+            raise no_channel()
+        chosen = [channels.SLACK] if channels.SLACK in usable else usable
+        ids = outbox.put(db, [_test_row(name) for name in chosen], current().now)
+    reason = current().of(Deliveries).wait(ids)
+    if reason is not None:
+        return Answer(NotSent(sent=False, state=outbox.PENDING, reason=reason), status=202)
+    return Answer(Sent(sent=True))
+
+
+def _test_row(channel: str) -> NewRow:
+    notice = Notice(kind=NoticeKind.TEST, summary=TEST_SUMMARY)
+    return NewRow(None, channel, notice.kind.value, notice.severity.value, notice.plain())
 
 
 def _is_change(name: str, value: Any) -> bool:
@@ -174,16 +199,11 @@ def _resolves_to_private(host: str) -> bool:
 def _webhook() -> tuple[str | None, Origin, str]:
     """The URL in clear, for us alone; where it comes from, and why it cannot be used."""
     for channel in current().settings.notify.channels:
-        if channel.name == SLACK_CHANNEL and channel.url is not None:
+        if channel.name == channels.SLACK and channel.url is not None:
             return channel.url.get_secret_value(), Origin.FILE, ""
     with current().database.read() as db:
-        token = stored_settings.read_encrypted(db).get(SLACK)
-    if token is None:
-        return None, Origin.DEFAULT, ""
-    try:
-        return current().secrets.decrypt(token), Origin.API, ""
-    except Undecryptable as error:
-        return None, Origin.API, str(error)
+        url, problem = channels.stored_webhook(current(), db)
+    return url, Origin.API if url or problem else Origin.DEFAULT, problem
 
 
 def _mask(url: str | None) -> str | None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
+from api import patterns
+from api.alerts import snoozing
 from api.body import Body
 from api.context import current
 from api.errors import Detail, Invalid, NotFound, of_field
 from api.moment import Moment, epoch
 from api.query import Paged, PageMeta, page_meta
 from api.resource import Answer, Resource, Shape
-from clustersight.store import silences
+from clustersight.store import alert_changes, silences
 from clustersight.store.silences import NewSilence, StoredSilence
 from clustersight.times import iso
 
@@ -109,10 +110,13 @@ def post_silence(body: SilenceBody) -> SilenceShape:
 
 @RESOURCE.delete("/silences/<id:silence_id>")
 def delete_silence(silence_id: str) -> DeletedSilence:
-    """End a silence."""
+    """End a silence; that of a snooze ends the snooze."""
     with current().database.begin() as db:
-        if not silences.delete(db, silence_id):
+        alert_changes.queue(db)
+        found = silences.get(db, silence_id)
+        if found is None:
             raise NotFound(f"there is no silence {silence_id}")
+        snoozing.end(db, found)
     return DeletedSilence(id=silence_id, deleted=True)
 
 
@@ -136,13 +140,9 @@ def _silence(body: SilenceBody, now: float) -> NewSilence:
 
 
 def _refuse_bad_expressions(matchers: list[Matcher]) -> None:
-    wrong = []
-    for n, matcher in enumerate(matchers):
-        if matcher.op in (MatchOperator.MATCHES, MatchOperator.DIFFERS):
-            try:
-                re.compile(matcher.value)
-            except (re.error, RecursionError, OverflowError):
-                wrong.append(Detail(f"matchers.{n}.value", "is no regular expression"))
+    compared = (MatchOperator.MATCHES, MatchOperator.DIFFERS)
+    refused = ((n, patterns.refusal(one.value)) for n, one in enumerate(matchers) if one.op in compared)
+    wrong = [Detail(f"matchers.{n}.value", why) for n, why in refused if why]
     if wrong:
         raise Invalid(f"{wrong[0].path} {wrong[0].message}", detail=wrong)
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from clustersight.demo.child import DemoError
-from clustersight.demo.demo import Demo, Options, run
+from clustersight.demo.demo import Demo, run
 from clustersight.demo.faults import faults
 from clustersight.demo.once import once as check_once
+from clustersight.demo.options import FREE_PORT, Options
 from clustersight.demo.progress import Progress
 from clustersight.settings.listen import Listen, parse_listen
 from clustersight.table import table
 
-DEFAULT_LISTEN = "127.0.0.1:9116"
-DEFAULT_API_LISTEN = "127.0.0.1:3001"
-FREE_PORT = "127.0.0.1:0"
+DEFAULT_LISTENS = {
+    "listen": "127.0.0.1:9116",
+    "alerter_listen": "127.0.0.1:9126",
+    "api_listen": "127.0.0.1:3001",
+    "inbox_listen": "127.0.0.1:9130",
+}
 # As short as the settings allow, and the slow panels every time.
 ONCE_INTERVAL_SECONDS = 5
+ONCE_FOR_SECONDS = 1
 WITHOUT_ZOOKEEPER = "For read-only replicas, give it a ZooKeeper: clustersight demo --zookeeper HOST:PORT"
 
 
@@ -30,6 +36,16 @@ def _listen(_context: click.Context, _parameter: click.Parameter, text: str | No
         return parse_listen(text) if text is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def _listen_option(name: str, who: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    default = DEFAULT_LISTENS[name]
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        metavar="HOST:PORT",
+        callback=_listen,
+        help=f"Where {who} serves; port 0: a free one. Default: {default}; with --once port 0.",
+    )
 
 
 def _address(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
@@ -58,37 +74,32 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str) ->
     callback=_address,
     help="Adds two replicas of a ReplicatedMergeTree; writes below /clustersight-demo there.",
 )
-@click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    callback=_listen,
-    help=f"Where the exporter serves; port 0: a free one. Default: {DEFAULT_LISTEN}; with --once port 0.",
-)
-@click.option(
-    "--api-listen",
-    metavar="HOST:PORT",
-    callback=_listen,
-    help=f"Where the API serves; port 0: a free one. Default: {DEFAULT_API_LISTEN}; with --once port 0.",
-)
+@_listen_option("listen", "the exporter")
+@_listen_option("alerter_listen", "the alerter")
+@_listen_option("api_listen", "the API")
+@_listen_option("inbox_listen", "the page of messages")
 def demo(
     *,
     once: bool,
     as_json: bool,
     path: Path | None,
     zookeeper: str,
-    listen: Listen | None,
-    api_listen: Listen | None,
+    **listens: Listen | None,
 ) -> None:
-    """Run a ClickHouse of one's own, with faults to find, the exporter and the API beside it.
+    """Run a ClickHouse of one's own, with faults to find, and everything that watches it.
 
     Starts an embedded ClickHouse 26.9 with a workload (inserts, merges, a mutation that fails, broken and
-    detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter and
-    the API until Ctrl-C. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
+    detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter, the
+    alerter and the API until Ctrl-C. What would go to Slack arrives on a page of this machine, and here as a
+    line each. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
     """
     progress = Progress()
+    chosen = {name: listen or _default(name, once=once) for name, listen in listens.items()}
     options = Options(
-        listen=listen or parse_listen(FREE_PORT if once else DEFAULT_LISTEN),
-        api_listen=api_listen or parse_listen(FREE_PORT if once else DEFAULT_API_LISTEN),
+        listen=chosen["listen"],
+        alerter_listen=chosen["alerter_listen"],
+        api_listen=chosen["api_listen"],
+        inbox_listen=chosen["inbox_listen"],
         path=path,
         zookeeper=zookeeper,
     )
@@ -100,8 +111,18 @@ def demo(
         sys.exit(f"demo: {error}")
 
 
+def _default(name: str, *, once: bool) -> Listen:
+    return FREE_PORT if once else parse_listen(DEFAULT_LISTENS[name])
+
+
 def _once(options: Options, progress: Progress, *, as_json: bool) -> int:
-    quick = replace(options, interval_seconds=ONCE_INTERVAL_SECONDS, tier2_every=1)
+    quick = replace(
+        options,
+        interval_seconds=ONCE_INTERVAL_SECONDS,
+        tier2_every=1,
+        longest_for_seconds=ONCE_FOR_SECONDS,
+        rules_every_seconds=ONCE_FOR_SECONDS,
+    )
     report = check_once(quick, progress)
     if report is None:
         progress.say("stopped before everything was checked")
@@ -119,7 +140,9 @@ def _as_json(running: Demo, zookeeper: str) -> str:
     return json.dumps(
         {
             "exporter": running.exporter_url,
+            "alerter": running.alerter_url,
             "api": running.api_url,
+            "inbox": running.inbox.url,
             "clickhouse": running.clickhouse_url,
             "folder": str(running.folder),
             "faults": {fault.name: fault.selector for fault in faults(zookeeper=bool(zookeeper))},
@@ -128,25 +151,29 @@ def _as_json(running: Demo, zookeeper: str) -> str:
 
 
 def _as_text(running: Demo, zookeeper: str) -> str:
-    url, api = running.exporter_url, running.api_url
+    exporter, alerter, api = running.exporter_url, running.alerter_url, running.api_url
+    inbox, clickhouse = running.inbox.url, running.clickhouse_url
     found = table(
         ("look for", "in"), [(fault.name, fault.selector) for fault in faults(zookeeper=bool(zookeeper))]
     )
     more = "" if zookeeper else f"\n{WITHOUT_ZOOKEEPER}\n"
     return f"""
 The demo runs; open
-  {url}/          clusters and panels, for people
-  {url}/metrics   what Prometheus scrapes; the slow panels are there within seconds
+  {inbox}   what Slack would show: alerts come within a minute, and as a line each below
   {api}/api/v1/docs   the REST API, to read and to try
+  {exporter}/          clusters and panels, for people
+  {exporter}/metrics   what Prometheus scrapes; the slow panels are there within seconds
+  {alerter}/metrics   the alerter's own metrics
 
-  curl -s {url}/metrics | grep clickhouse_mutations_failing
+  curl -s {api}/api/v1/alerts/history?status=active
   curl -s {api}/api/v1/panels/health-score
+  curl -s {exporter}/metrics | grep clickhouse_mutations_failing
 
 The faults in it:
 
 {found}
 {more}
-ClickHouse: curl '{running.clickhouse_url}/' --data-binary 'SELECT version()'   (takes any user name)
+ClickHouse: curl '{clickhouse}/' --data-binary 'SELECT version()'   (takes any user name)
 Configuration and logs: {running.folder}
 Ctrl-C stops everything."""
 

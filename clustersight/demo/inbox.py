@@ -8,14 +8,17 @@ from __future__ import annotations
 import html
 import json
 import re
+import socket
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
+
+from clustersight.settings.listen import Listen
 
 HOST = "127.0.0.1"
 # Enough to look back over a long demo.
@@ -57,19 +60,26 @@ class Letter:
 
 
 class Inbox:
-    """Serves from start() to stop(), or within a `with` block; port 0 takes a free one."""
+    """Serves from start() to stop(), or within a `with` block; port 0 takes a free one.
 
-    def __init__(self, port: int = 0) -> None:
+    `on_letter` is told of each message, by the thread that took it.
+    """
+
+    def __init__(
+        self, port: int = 0, host: str = HOST, on_letter: Callable[[Letter], None] = lambda _: None
+    ) -> None:
+        self._host = host
+        self._on_letter = on_letter
         self._letters: deque[Letter] = deque(maxlen=MOST_MESSAGES)
         self._lock = threading.Lock()
-        self._server = _Server((HOST, port), _Handler)
+        self._server = _server_class(host)((host, port), _Handler)
         self._server.inbox = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.1], daemon=True)
 
     @property
     def url(self) -> str:
         """The page."""
-        return f"http://{HOST}:{self._server.server_port}/"
+        return f"http://{Listen(self._host, self._server.server_port)}/"
 
     @property
     def webhook_url(self) -> str:
@@ -92,8 +102,10 @@ class Inbox:
         self.stop()
 
     def put(self, payload: Mapping[str, Any]) -> None:
+        letter = Letter(datetime.now(UTC), payload)
         with self._lock:
-            self._letters.append(Letter(datetime.now(UTC), payload))
+            self._letters.append(letter)
+        self._on_letter(letter)
 
     @property
     def letters(self) -> list[Letter]:
@@ -105,6 +117,14 @@ class Inbox:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     inbox: Inbox
+
+
+class _ServerOfSix(_Server):
+    address_family = socket.AF_INET6
+
+
+def _server_class(host: str) -> type[_Server]:
+    return _ServerOfSix if ":" in host else _Server
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,6 +12,7 @@ from typing import Any
 from clustersight.demo import demo
 from clustersight.demo.child import POLL_SECONDS, Stopped
 from clustersight.demo.demo import Demo, Options
+from clustersight.demo.drill import Act, Drill
 from clustersight.demo.faults import Check, Fault, check, faults
 from clustersight.demo.progress import Progress
 from clustersight.demo.series import Series, parse
@@ -49,17 +50,25 @@ class PanelLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the page said in the end; `seconds` is the whole time from the start."""
+    """What the page said in the end, and how the alert lived; `seconds` is the whole time from the start.
+
+    `api` says what the API told of the score; it is empty while it told nothing.
+    """
 
     panels: tuple[PanelLine, ...]
     checks: tuple[Check, ...]
     api: str = ""
+    acts: tuple[Act, ...] = ()
     seconds: float = 0.0
 
     @property
-    def ok(self) -> bool:
-        """`api` says what the API told of the score; it is empty while it told nothing."""
+    def collected(self) -> bool:
+        """Whether everything is there but the alert."""
         return bool(self.api) and all(line.ok for line in self.panels) and all(c.ok for c in self.checks)
+
+    @property
+    def ok(self) -> bool:
+        return self.collected and bool(self.acts) and all(act.ok for act in self.acts)
 
     @property
     def text(self) -> str:
@@ -74,6 +83,7 @@ class Report:
         failed = [line.name for line in self.panels if not line.ok]
         lines += [f"FAILED  panels: {', '.join(failed)}"] if failed else ["ok      panels"]
         lines += [f"ok      the API: {self.api}" if self.api else "FAILED  the API: it tells no health score"]
+        lines += [act.text for act in self.acts]
         return "\n".join(lines)
 
     @property
@@ -98,6 +108,7 @@ class Report:
                 {"name": one.fault.name, "selector": one.fault.selector, "series": one.series, "ok": one.ok}
                 for one in self.checks
             ],
+            "alert": [{"name": act.name, "told": act.told, "ok": act.ok} for act in self.acts],
         }
 
 
@@ -108,11 +119,14 @@ def once(options: Options, progress: Progress, deadline_seconds: float = DEADLIN
     looking = f"{len(ALL)} panels are collected, {len(expected)} faults looked for"
     with demo.stop_signals() as stopped:
         try:
-            with demo.running(options, progress, stopped) as running, progress.stage(looking):
-                report = awaited(running, expected, stopped, deadline_seconds)
+            with demo.running(options, progress, stopped) as running:
+                with progress.stage(looking):
+                    report = awaited(running, expected, stopped, deadline_seconds)
+                with progress.stage("an alert fires, is acknowledged, and its fix is run"):
+                    acts = Drill(running, stopped, deadline_seconds).run()
         except Stopped:
             return None
-    return replace(report, seconds=time.monotonic() - started)
+    return replace(report, acts=acts, seconds=time.monotonic() - started)
 
 
 def awaited(
@@ -126,7 +140,7 @@ def awaited(
             child.check()
         report = remembering(seen, report_of(list(parse(running.page())), expected))
         report = replace(report, api=told_by(running.ask("/panels/health-score")))
-        if report.ok or time.monotonic() > ends:
+        if report.collected or time.monotonic() > ends:
             return report
         if stopped.wait(POLL_SECONDS * 5):
             raise Stopped

@@ -96,8 +96,9 @@ def fix(command: str, most: int = FIX_SIZE) -> str:
 
 def alert_links(notice: Notice, links: Links) -> str:
     """Where to go on with one alert."""
-    api = f"{links.api_url}/api/v1/alerts/{quote(notice.alert_id, safe='')}" if links.api_url else None
-    return _joined(notice.runbook_url, links.grafana_url, api if notice.alert_id else None)
+    alert = quote(notice.alert_id, safe="", errors="replace")
+    api = f"{links.api_url}/api/v1/alerts/{alert}" if links.api_url and alert else None
+    return _joined(notice.runbook_url, links.grafana_url, api)
 
 
 def all_links(runbook_url: str | None, links: Links) -> str:

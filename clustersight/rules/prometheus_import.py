@@ -107,15 +107,17 @@ class _Import:
 
     def _named(self, name: str, severity: str, keys: Keys) -> dict[str, str]:
         """A second rule of a name is its higher severity, as the export has it."""
-        if name not in self.names:
-            self.names[name] = severity
-            return {"alert": name}
-        if (self.names[name], severity) == (Severity.WARNING, Severity.CRITICAL):
-            return {"alert": f"{name}Critical", "raises": name}
-        number = sum(one.startswith(f"{name} (") for one in self.names) + 2
-        self.names[f"{name} ({number})"] = severity
-        self._leave_out((*keys, "alert"), f"the name {name!r}, which an earlier rule has; it gets a number")
-        return {"alert": f"{name} ({number})"}
+        rises = (self.names.get(name), severity) == (Severity.WARNING, Severity.CRITICAL)
+        wanted = f"{name}Critical" if rises else name
+        own, number = wanted, 2
+        while own in self.names:
+            own, number = f"{wanted} ({number})", number + 1
+        if own != wanted:
+            self._leave_out(
+                (*keys, "alert"), f"the name {wanted!r}, which an earlier rule has; it is {own!r}"
+            )
+        self.names[own] = severity
+        return {"alert": own} | ({"raises": name} if rises else {})
 
     def _severity(self, keys: Keys, value: Any) -> str:
         if value in set(Severity):

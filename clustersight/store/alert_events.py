@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from clustersight.store.schema import alert_events
+from clustersight.store.alert_schema import alert_events
 
 
 class EventKind(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
-from clustersight.store.schema import alerts
+from clustersight.store.alert_schema import alerts
 
 RESOLVED = "resolved"
 

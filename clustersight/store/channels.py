@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, select
 
-from clustersight.store.schema import channels
+from clustersight.store.alert_schema import channels
 from clustersight.store.upsert import upsert
 
 HEALTHY = "healthy"

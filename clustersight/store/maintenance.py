@@ -16,9 +16,10 @@ from clustersight.store import migrations
 from clustersight.store.database import Database
 from clustersight.store.errors import Conflict, Corrupt, StoreError, Unavailable, Undecryptable
 from clustersight.store.faults import of_sqlite
-from clustersight.store.schema import leases, metadata
+from clustersight.store.schema import leases
 from clustersight.store.secrets import SecretBox
 from clustersight.store.sqlite_file import connect
+from clustersight.store.tables import metadata
 from clustersight.store.whole_file import whole_file
 
 # The first faults tell what to do; a damaged file can have millions.

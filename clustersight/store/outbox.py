@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, update
 
 from clustersight.store import revisions
-from clustersight.store.schema import alerts, outbox
+from clustersight.store.alert_schema import alerts, outbox
 
 PENDING = "pending"
 DELIVERED = "delivered"

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from clustersight.store.alert_schema import evaluation_passes
 from clustersight.store.packing import pack, unpack
-from clustersight.store.schema import evaluation_passes
 
 # spec/rules.md: each rule keeps its last 20 evaluations.
 KEPT = 20

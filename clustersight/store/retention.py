@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, not_, select, text
 
+from clustersight.store import alert_retention
 from clustersight.store.database import Database
 from clustersight.store.samples import HOLD_SECONDS
 from clustersight.store.schema import (
@@ -61,6 +62,7 @@ def expire(database: Database, now: int, retention: Retention) -> Iterator[None]
     yield from _expire_series(database, now)
     for cluster_id in known:
         yield from _expire_scores(database, cluster_id, cutoffs)
+    yield from alert_retention.expire(database, cutoffs[Tier.DAILY])
 
 
 def _expired_until(tier: Tier, cutoff: int, held: dict[Tier, Reach], now: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from clustersight.store.schema import rule_states
+from clustersight.store.alert_schema import rule_states
 from clustersight.store.upsert import upsert
 
 Key = tuple[str, str]

@@ -1,4 +1,4 @@
-"""Every table of the state database; the migrations make it, and a test compares the two.
+"""The tables of the state database, with alert_schema.py; the migrations make them, and a test compares.
 
 Times are whole epoch seconds unless a column says otherwise. `*_json` holds JSON text, `*_packed` JSON
 that is compressed (packing.py), `*_encrypted` a token of secrets.py.
@@ -37,7 +37,7 @@ metadata = MetaData(
 
 Id = String(15)
 # SQLite numbers rows by itself only for INTEGER.
-_Number = BigInteger().with_variant(Integer, "sqlite")
+Number = BigInteger().with_variant(Integer, "sqlite")
 
 # One row, which each change of clusters, settings or rules counts up: whoever follows looks at it alone.
 revisions = Table(
@@ -123,16 +123,6 @@ rules = Table(
     CheckConstraint("rule_type IN ('built_in', 'custom', 'file')", name="rule_type"),
 )
 
-# One per rule and sample labels: what must survive a restart of the alerter.
-rule_states = Table(
-    "rule_states",
-    metadata,
-    Column("rule_id", Id, ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True),
-    Column("fingerprint", String(64), primary_key=True),
-    Column("state_json", Text, nullable=False),
-    Column("updated_at", Float(53), nullable=False),
-)
-
 # The last run of each panel on each node; `collected_at` is the last run that ended ok.
 snapshots = Table(
     "snapshots",
@@ -153,7 +143,7 @@ snapshots = Table(
 series = Table(
     "series",
     metadata,
-    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("id", Number, primary_key=True, autoincrement=True),
     Column("cluster_id", Id, ForeignKey("clusters.id", ondelete="CASCADE"), nullable=False),
     Column("host", Text, nullable=False),
     Column("panel", String(64), nullable=False),
@@ -168,7 +158,7 @@ series = Table(
 samples_raw = Table(
     "samples_raw",
     metadata,
-    Column("series_id", _Number, primary_key=True, autoincrement=False),
+    Column("series_id", Number, primary_key=True, autoincrement=False),
     Column("at", Integer, primary_key=True),
     Column("value", Float(53)),
     # The rows live in the key's tree: 25 bytes a sample instead of 60.
@@ -180,7 +170,7 @@ def _rolled_up(name: str) -> Table:
     return Table(
         name,
         metadata,
-        Column("series_id", _Number, primary_key=True, autoincrement=False),
+        Column("series_id", Number, primary_key=True, autoincrement=False),
         Column("at", Integer, primary_key=True),
         Column("min", Float(53), nullable=False),
         Column("max", Float(53), nullable=False),
@@ -214,108 +204,6 @@ health_scores = Table(
     Column("score", Float(53)),
     Column("grade", String(2)),
     Column("explanation_packed", LargeBinary, nullable=False),
-)
-
-# `detail_json` is written by the alerter alone, the columns from `acknowledged_at` on by the API alone:
-# neither undoes what the other one does.
-alerts = Table(
-    "alerts",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("rule_id", Id, nullable=False),
-    Column("rule_name", Text, nullable=False),
-    Column("cluster_id", Id, ForeignKey("clusters.id", ondelete="CASCADE"), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("severity", String(8), nullable=False),
-    Column("status", String(12), nullable=False),
-    Column("fired_at", Float(53), nullable=False),
-    Column("resolved_at", Float(53)),
-    Column("detail_json", Text, nullable=False),
-    Column("version", Integer, nullable=False, server_default="1"),
-    Column("acknowledged_at", Float(53)),
-    Column("acknowledged_by", Text),
-    Column("snoozed_until", Float(53)),
-    Column("escalated_at", Float(53)),
-    CheckConstraint("status IN ('active', 'acknowledged', 'resolved')", name="status"),
-    CheckConstraint("severity IN ('warning', 'critical')", name="severity"),
-)
-Index("ix_alerts_status", alerts.c.status, alerts.c.fired_at)
-Index("ix_alerts_resolved_at", alerts.c.resolved_at)
-# One alert per rule and labels: two alerters cannot both open it.
-Index(
-    "uq_alerts_unresolved",
-    alerts.c.rule_name,
-    alerts.c.fingerprint,
-    unique=True,
-    sqlite_where=text("status != 'resolved'"),
-    postgresql_where=text("status != 'resolved'"),
-)
-
-alert_events = Table(
-    "alert_events",
-    metadata,
-    Column("id", _Number, primary_key=True, autoincrement=True),
-    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("at", Float(53), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("detail_json", Text, nullable=False, server_default="{}"),
-)
-
-silences = Table(
-    "silences",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("matchers_json", Text, nullable=False),
-    Column("starts_at", Float(53), nullable=False),
-    Column("ends_at", Float(53), nullable=False, index=True),
-    Column("created_by", Text, nullable=False),
-    Column("comment", Text, nullable=False),
-    Column("created_at", Float(53), nullable=False),
-    Column("alert_id", Id),
-)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", _Number, primary_key=True, autoincrement=True),
-    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), index=True),
-    Column("channel", Text, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("message_json", Text, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("last_error", Text, nullable=False, server_default=""),
-    Column("created_at", Float(53), nullable=False),
-    Column("due_at", Float(53), nullable=False),
-    Column("ended_at", Float(53)),
-    Column("severity", String(8), nullable=False, server_default="warning"),
-    # The row that says what this one would have said.
-    Column("superseded_by", _Number),
-)
-Index("ix_outbox_state", outbox.c.state, outbox.c.due_at)
-Index("ix_outbox_alert_id_channel", outbox.c.alert_id, outbox.c.channel, outbox.c.id)
-
-# How each channel does, for people and across a restart: `paused_until` is what a 429 asked for.
-channels = Table(
-    "channels",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("state", String(12), nullable=False),
-    Column("since", Float(53), nullable=False),
-    Column("paused_until", Float(53)),
-    Column("last_error", Text, nullable=False, server_default=""),
-    Column("last_delivered_at", Float(53)),
-    CheckConstraint("state IN ('healthy', 'paused', 'unhealthy')", name="state"),
-)
-
-# The last passes over the rules: what each one found, packed by rule id. 20 of each interval are kept.
-evaluation_passes = Table(
-    "evaluation_passes",
-    metadata,
-    Column("interval_sec", Integer, primary_key=True, autoincrement=False),
-    Column("at", Float(53), primary_key=True),
-    Column("duration_seconds", Float(53), nullable=False),
-    Column("found_packed", LargeBinary, nullable=False),
 )
 
 # One process of a kind works on a store; the others wait until its time has run out.

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from clustersight.ids import Prefix, new_id
 from clustersight.store import alert_changes, revisions
-from clustersight.store.schema import silences
+from clustersight.store.alert_schema import silences
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ def delete(db: Connection, silence_id: str) -> bool:
 
 
 def _bump(db: Connection) -> None:
-    """Say so to who follows the configuration, and to the alerter, which looks at once."""
-    revisions.bump(db)
+    """Say so to the alerter, which looks at once, and to whoever follows the configuration."""
     revisions.bump(db, alert_changes.REVISION)
+    revisions.bump(db)
 
 
 def _read(row: Row[Any]) -> StoredSilence:

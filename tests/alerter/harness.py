@@ -195,6 +195,14 @@ class Harness:
             self.feed(*found, cluster=cluster, host=host)
         self.alerter.working.tick()
 
+    def idle(self, seconds: float) -> None:
+        """Time passes and the alerter turns; the exporter sees nothing new."""
+        while seconds > 0:
+            step = min(5.0, seconds)
+            self.clock.pass_(step)
+            self.alerter.working.tick()
+            seconds -= step
+
     def alerts(self, status: str | None = None) -> list[alerts.StoredAlert]:
         with self.database.read() as db:
             found, _ = alerts.page(db, alerts.Wanted(since=0.0, status=status), 100_000, 0)

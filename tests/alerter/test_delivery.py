@@ -312,7 +312,7 @@ def test_resolved_before_it_was_told_is_one_message_that_names_both(make: Make, 
     harness.tick(disk(("default", 90.0)))
     wait_until(lambda: harness.rows()[0].attempts == 1, 10, "the first try was refused")
     harness.tick(disk(("default", 10.0)))
-    harness.clock.pass_(6)
+    harness.idle(6)
     settle(harness, 2)
     (message,) = texts(stub)
     assert "DiskFilling" in message

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from clustersight.store import settings
+from clustersight.store.alert_schema import silences
 from clustersight.store.database import DATABASE_FILE, Database, sqlite_url
-from clustersight.store.schema import clusters, rules, silences
+from clustersight.store.schema import clusters, rules
 from tests.api.answers import good
 from tests.api.live import live_config, provisioned
 from tests.api.test_together import checked, last_run

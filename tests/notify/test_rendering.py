@@ -150,6 +150,11 @@ def test_a_fix_that_is_cut_says_so() -> None:
     assert "do not run" not in whole(message())
 
 
+def test_an_id_cannot_leave_its_link() -> None:
+    told = texts(payload(message(notice(alert_id="a/../b|<!channel>\ud83d"))))
+    assert any("https://sight.example/api/v1/alerts/a%2F..%2Fb%7C%3C%21channel%3E%3F|API" in t for t in told)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

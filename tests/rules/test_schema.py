@@ -13,7 +13,8 @@ from tests.rules.conftest import BAD, GOOD
 # What only the loader can know, or what JSON has no words for: these a schema lets pass.
 BEYOND_A_SCHEMA = (
     "unknown_metric", "unknown_label", "unknown_function", "unknown_variable", "template_", "raises_",
-    "fix_", "inhibited_by_", "a_name_twice", "both_names", "sql_", "expr_", "resolve_threshold", "threshold_too_large",
+    "fix_", "inhibited_by_", "a_name_twice", "both_names", "sql_", "expr_", "resolve_threshold",
+    "threshold_too_large",
     "label_of_the_metric", "key_twice", "duration_of_milliseconds", "interval_zero", "no_rule", "merge_key",
     "name_of_two_lines", "tag",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The demo as users run it: `clustersight demo`, with an embedded ClickHouse, an exporter and an API."""
+"""The demo as users run it: `clustersight demo`, with an embedded ClickHouse, all processes and an inbox."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from tests.servers.process import ServerProcess
 
 FREE_PORT = "127.0.0.1:0"
+LISTENS = ("--listen", "--alerter-listen", "--api-listen", "--inbox-listen")
+LISTEN_ON_FREE_PORTS = tuple(word for option in LISTENS for word in (option, FREE_PORT))
 # Its children are stopped one after the other, each in up to 20 s.
 STOP_SECONDS = 70.0
 
@@ -25,7 +27,7 @@ class DemoProcess(ServerProcess):
     def command(self) -> Sequence[str]:
         return [
             *(sys.executable, "-m", "clustersight.commands.demo", "--json"),
-            *("--path", str(self.state), "--listen", FREE_PORT, "--api-listen", FREE_PORT),
+            *("--path", str(self.state), *LISTEN_ON_FREE_PORTS),
             *("--zookeeper", self._zookeeper),
         ]
 
@@ -42,6 +44,6 @@ class DemoProcess(ServerProcess):
 
     @property
     def told(self) -> dict[str, Any]:
-        """What it prints once all runs: the URLs `exporter`, `api` and `clickhouse`."""
+        """What it prints once all runs: the URLs `exporter`, `alerter`, `api`, `inbox` and `clickhouse`."""
         lines = (self.folder / "output.log").read_text(encoding="utf-8").splitlines()
         return next((json.loads(line) for line in lines if line.startswith("{")), {})

@@ -38,7 +38,7 @@ class Fault(StrEnum):
 
     HANG = "hang"  # no answer until release(), then the one that stands beside
     DROP = "drop"  # the request is read, and the connection closed
-    DRIP = "drip"  # the head, then a byte of the body now and then, for ever
+    DRIP = "drip"  # the head and the body, then an empty line now and then, for ever
     DRIP_HEAD = "drip_head"  # a header that does not end
 
 
@@ -237,9 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.DROP:
                 self.close_connection = True
             case Fault.DRIP:
-                self._drip(b"HTTP/1.1 200 OK\r\n\r\n")
+                self._drip(b"HTTP/1.1 200 OK\r\n\r\n" + answer.body.encode(), b"\n")
             case Fault.DRIP_HEAD:
-                self._drip(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                self._drip(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
             case Fault.HANG:
                 self._stub.hang()
                 self._send(answer.status, answer.body, answer.headers)
@@ -255,11 +255,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._stub.release()
         self._send(200, "ok", {})
 
-    def _drip(self, beginning: bytes) -> None:
+    def _drip(self, beginning: bytes, drop: bytes) -> None:
         self.close_connection = True
         self.wfile.write(beginning)
         while not self._stub.stopped.wait(DRIP_SECONDS):
-            self.wfile.write(b"x")
+            self.wfile.write(drop)
 
     def _send(self, status: int, body: str, headers: Mapping[str, str]) -> None:
         data = body.encode()

@@ -15,7 +15,8 @@ from sqlalchemy.engine.interfaces import ReflectedIndex
 from clustersight.store import migrations
 from clustersight.store.database import Database
 from clustersight.store.errors import StoreError, WrongVersion
-from clustersight.store.schema import clusters, metadata, series
+from clustersight.store.schema import clusters, series
+from clustersight.store.tables import metadata
 from tests.store.conftest import Program
 
 FIRST = "0001"
