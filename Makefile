@@ -47,8 +47,9 @@ soak: $(VENV)/.dev ## The tests that take long
 	@bash tests/install-servers.sh
 	@$(BIN)/python -m pytest -m soak
 
-generate: $(VENV)/.dev ## Write the files that are made from code (docs/METRICS.md)
+generate: $(VENV)/.dev ## Write the files that are made from code (docs/METRICS.md, docs/rules.schema.json)
 	@$(BIN)/python -m clustersight.catalogue docs/METRICS.md
+	@$(BIN)/python -m clustersight.rules.schema docs/rules.schema.json
 
 bench: $(VENV)/.dev ## Speed and memory beside a peer in the same run
 	@bash tests/install-servers.sh

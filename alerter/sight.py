@@ -9,7 +9,7 @@ from typing import Any
 
 from clustersight.alerts.evidence import Rows
 from clustersight.alerts.keys import AGE_INTERVALS, AGE_SECONDS, PANELS, is_of_cluster, panel_of
-from clustersight.alerts.readings import KeyReadings, Labels, Value
+from clustersight.alerts.readings import BLIND_INTERVALS, KeyReadings, Labels, Value
 from clustersight.history import ClusterName
 from clustersight.history.now import rate_values
 from clustersight.metric_keys import metric_keys
@@ -21,8 +21,6 @@ from clustersight.store import clusters, nodes, snapshots
 from clustersight.store.database import Connection, Database
 from clustersight.store.snapshots import Snapshot
 
-# spec/rules.md: no data is no good run within two of the panel's intervals.
-BLIND_INTERVALS = 2
 # Statuses that say that there is nothing to know there.
 _NO_PANEL = frozenset({"unsupported", "disabled"})
 

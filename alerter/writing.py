@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alerter import book as books
 from alerter import planner
 from alerter.book import Book, OpenAlert
 from alerter.changes import States, Transitions, transitions

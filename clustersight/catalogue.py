@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from clustersight.alerter_metrics import ALERTER
 from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
@@ -26,7 +27,7 @@ _RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|--
 
 def metrics() -> tuple[Metric, ...]:
     """Every declared family: the panels' and the runner's."""
-    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *HEALTH, *EXPORTER)
+    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *HEALTH, *EXPORTER, *ALERTER)
 
 
 def rates() -> tuple[Rate, ...]:
@@ -40,7 +41,10 @@ def document() -> str:
     runner += _rate_table(RUNNER_RATES)
     score = "\n## The health score\n\nOf every cluster.\n" + _metric_table(HEALTH)
     own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
-    return _HEAD + "".join(_section(panel) for panel in ALL) + runner + score + own + _metric_table(EXPORTER)
+    own += _metric_table(EXPORTER)
+    own += "\n## The alerter itself\n\nOn its own /metrics; beside the usual `process_*`.\n"
+    panels = "".join(_section(panel) for panel in ALL)
+    return _HEAD + panels + runner + score + own + _metric_table(ALERTER)
 
 
 def _section(panel: Panel) -> str:

@@ -6,9 +6,10 @@
 # also after a failure.
 set -eu
 
-PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-sql-exporter postgresql"
+PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-alertmanager prometheus-sql-exporter"
+PACKAGES="$PACKAGES postgresql"
 # What the packages install as services.
-SERVICES="clickhouse-server zookeeper prometheus prometheus-sql-exporter postgresql"
+SERVICES="clickhouse-server zookeeper prometheus prometheus-alertmanager prometheus-sql-exporter postgresql"
 POLICY=/usr/sbin/policy-rc.d
 POLICY_BACKUP=/usr/sbin/policy-rc.d.before-clustersight
 

@@ -58,8 +58,9 @@ def require_custom(db: Connection, rule: Rule, given: Mapping[str, Any], rule_id
     Of relations only what is sent: a cluster or a rule that is gone since must not keep this one from being
     disabled.
     """
-    found = [Detail(fault.field, fault.message) for fault in check.faults(rule)]
-    found += _label_faults(rule)
+    found = list(_label_faults(rule))
+    said = {one.path for one in found}
+    found += [Detail(fault.field, fault.message) for fault in check.faults(rule) if fault.field not in said]
     found += _no_clusters(db, given)
     found += _relation_faults(db, rule, given, rule_id)
     _refuse(found)

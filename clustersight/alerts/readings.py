@@ -9,6 +9,8 @@ from typing import NamedTuple
 from clustersight.rules.rule import Match
 
 Labels = tuple[tuple[str, str], ...]
+# spec/rules.md: no data is no good run within two of the panel's intervals.
+BLIND_INTERVALS = 2
 
 
 class Value(NamedTuple):

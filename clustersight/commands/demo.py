@@ -12,7 +12,7 @@ import click
 
 from clustersight.demo.child import DemoError
 from clustersight.demo.demo import Demo, run
-from clustersight.demo.faults import faults
+from clustersight.demo.faults import LATER, faults
 from clustersight.demo.once import once as check_once
 from clustersight.demo.options import FREE_PORT, Options
 from clustersight.demo.progress import Progress
@@ -142,7 +142,7 @@ def _as_json(running: Demo, zookeeper: str) -> str:
             "exporter": running.exporter_url,
             "alerter": running.alerter_url,
             "api": running.api_url,
-            "inbox": running.inbox.url,
+            "inbox": running.inbox.url.rstrip("/"),
             "clickhouse": running.clickhouse_url,
             "folder": str(running.folder),
             "faults": {fault.name: fault.selector for fault in faults(zookeeper=bool(zookeeper))},
@@ -153,19 +153,20 @@ def _as_json(running: Demo, zookeeper: str) -> str:
 def _as_text(running: Demo, zookeeper: str) -> str:
     exporter, alerter, api = running.exporter_url, running.alerter_url, running.api_url
     inbox, clickhouse = running.inbox.url, running.clickhouse_url
+    shown = (*faults(zookeeper=bool(zookeeper)), LATER)
     found = table(
-        ("look for", "in"), [(fault.name, fault.selector) for fault in faults(zookeeper=bool(zookeeper))]
+        ("look for", "alert", "in"), [(fault.name, fault.alert or "-", fault.selector) for fault in shown]
     )
     more = "" if zookeeper else f"\n{WITHOUT_ZOOKEEPER}\n"
     return f"""
 The demo runs; open
-  {inbox}   what Slack would show: alerts come within a minute, and as a line each below
+  {inbox}   what Slack would show; alerts come within a minute, and as a line each below
   {api}/api/v1/docs   the REST API, to read and to try
-  {exporter}/          clusters and panels, for people
+  {exporter}/   clusters and panels, for people
   {exporter}/metrics   what Prometheus scrapes; the slow panels are there within seconds
-  {alerter}/metrics   the alerter's own metrics
+  {alerter}/metrics   what the alerter says of itself
 
-  curl -s {api}/api/v1/alerts/history?status=active
+  curl -s '{api}/api/v1/alerts/history?status=active'
   curl -s {api}/api/v1/panels/health-score
   curl -s {exporter}/metrics | grep clickhouse_mutations_failing
 

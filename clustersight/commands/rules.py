@@ -13,6 +13,7 @@ from clustersight.commands.rules_choice import EXIT_USAGE
 from clustersight.commands.rules_export import export
 from clustersight.commands.rules_import import import_
 from clustersight.commands.rules_lint import lint
+from clustersight.commands.rules_test import test
 
 
 class _Rules(click.Group):
@@ -46,5 +47,5 @@ def rules() -> None:
     """
 
 
-for command in (check, lint, export, import_):
+for command in (check, lint, test, export, import_):
     rules.add_command(command)

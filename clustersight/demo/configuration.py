@@ -13,6 +13,7 @@ from clustersight.demo.options import Options
 # Not ClickHouse's own `default`, as which the workload runs: a panel leaves its own user's queries out.
 USERNAME = "clustersight"
 CHANNEL = "inbox"
+WEBHOOK_FILE = "webhook.url"
 _HEAD = "# Written by `clustersight demo` at every start: changes are lost.\n"
 
 
@@ -22,12 +23,14 @@ def write(folder: Path, options: Options, clickhouse_url: str, webhook_url: str)
     rule_file.parent.mkdir(exist_ok=True)
     text = rules.shortened(options.longest_for_seconds, options.rules_every_seconds)
     rule_file.write_text(text, encoding="utf-8")
-    content = _content(folder, options, clickhouse_url, webhook_url)
+    # In a file, as a real one should be: it is a secret.
+    (folder / WEBHOOK_FILE).write_text(webhook_url, encoding="utf-8")
+    content = _content(folder, options, clickhouse_url)
     config.write_text(_HEAD + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return config
 
 
-def _content(folder: Path, options: Options, clickhouse_url: str, webhook_url: str) -> dict[str, Any]:
+def _content(folder: Path, options: Options, clickhouse_url: str) -> dict[str, Any]:
     return {
         "clusters": [_cluster(options, clickhouse_url)],
         "collection": {"interval_sec": options.interval_seconds, "tier2_every": options.tier2_every},
@@ -38,7 +41,7 @@ def _content(folder: Path, options: Options, clickhouse_url: str, webhook_url: s
         # The inbox is on this machine, which no real webhook may be.
         "notify": {
             "allow_private": True,
-            "channels": [{"name": CHANNEL, "kind": "slack", "url": webhook_url}],
+            "channels": [{"name": CHANNEL, "kind": "slack", "url_file": WEBHOOK_FILE}],
         },
         "data_dir": str(folder / "state"),
     }

@@ -24,6 +24,8 @@ from clustersight.demo.surroundings import check_surroundings
 __all__ = ["Demo", "Options", "run", "running", "stop_signals"]
 
 WATCH_SECONDS = 0.5
+# A name that is on the page once the panel that is read last was read.
+LAST_READ = "clickhouse_detached_parts_all{"
 PAGE_TIMEOUT_SECONDS = 10.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,6 +50,13 @@ class Demo:
         except requests.RequestException as error:
             raise DemoError(f"the exporter does not answer: {error}") from error
         return answer.content.decode()
+
+    def has_collected(self) -> bool:
+        """Whether every panel was read once."""
+        try:
+            return LAST_READ in self.page()
+        except DemoError:
+            return False
 
     def ask(self, path: str) -> Any:
         """The data of a GET below /api/v1, None where the API has none; raises DemoError."""
@@ -103,14 +112,16 @@ def running(options: Options, progress: Progress, stopped: threading.Event) -> I
 def started(start: Starting) -> Demo:
     """Everything, one after the other. Raises DemoError and Stopped."""
     server, clickhouse_url = start.clickhouse()
-    start.workload(server, clickhouse_url)
+    workload = start.workload(server, clickhouse_url)
     inbox = start.inbox()
     config = start.configuration(clickhouse_url, inbox)
     exporter, exporter_url = start.process("exporter", "exporter", config, server)
     alerter, alerter_url = start.process("alerter", "alerter", config, server, exporter)
     api, api_url = start.process("API", "api", config, server, exporter, alerter)
     children = (server, exporter, alerter, api)
-    return Demo(clickhouse_url, exporter_url, alerter_url, api_url, inbox, start.folder, children)
+    running = Demo(clickhouse_url, exporter_url, alerter_url, api_url, inbox, start.folder, children)
+    workload.break_later(running.has_collected)
+    return running
 
 
 @contextlib.contextmanager

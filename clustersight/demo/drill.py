@@ -75,11 +75,10 @@ class Drill:
     def _fired(self) -> str:
         alert = self._wait(self._found, f"no active alert {RULE} of {'.'.join(TABLE.values())}")
         self._id = alert["id"]
-        reason = _reasons(alert["evidence"])
+        evidence = alert["evidence"] or {}
+        reason = str(evidence.get("latest_fail_reason"))
         if REASON not in reason or MASKED in str(alert):
-            raise Missed(
-                f"its evidence does not tell why the mutation fails, or tells too much: {alert['evidence']}"
-            )
+            raise Missed(f"its evidence does not say why the mutation fails, or says too much: {evidence}")
         if FIX not in (alert["fix_command"] or ""):
             raise Missed(f"its fix has no {FIX}: {alert['fix_command']}")
         return f"{alert['summary']}; evidence: {reason}"
@@ -152,7 +151,3 @@ class Drill:
 
 def _is_ours(alert: dict[str, Any]) -> bool:
     return bool(alert["rule_name"] == RULE) and TABLE.items() <= alert["labels"].items()
-
-
-def _reasons(evidence: dict[str, Any] | None) -> str:
-    return str((evidence or {}).get("latest_fail_reason") or "")

@@ -10,12 +10,16 @@ from clustersight.demo.series import Series
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A series of `metric` with at least these labels and at least this value."""
+    """A series of `metric` with at least these labels and at least this value.
+
+    `alert` is the rule that fires for it within about a minute; empty where none does so soon.
+    """
 
     name: str
     metric: str
     labels: Mapping[str, str] = field(default_factory=dict)
     minimum: float = 1.0
+    alert: str = ""
 
     @property
     def selector(self) -> str:
@@ -40,10 +44,21 @@ def _table(name: str, **labels: str) -> dict[str, str]:
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("a mutation that fails for good", "clickhouse_mutations_failing", _table("customers")),
+    Fault(
+        "a mutation that fails for good",
+        "clickhouse_mutations_failing",
+        _table("customers"),
+        alert="MutationFailing",
+    ),
     Fault("a detached part", "clickhouse_detached_parts", _table("archive", reason_class="manual")),
     Fault("a broken part", "clickhouse_detached_parts", _table("invoices", reason_class="broken")),
-    Fault("too many parts", "clickhouse_table_parts_pressure_ratio", _table("pressed"), minimum=0.75),
+    Fault(
+        "too many parts",
+        "clickhouse_table_parts_pressure_ratio",
+        _table("pressed"),
+        minimum=0.75,
+        alert="PartsPressure",
+    ),
     Fault("a long merge", "clickhouse_merges_active", _table("prices")),
     Fault("errors", "clickhouse_errors_total", {"error": "MEMORY_LIMIT_EXCEEDED"}),
     Fault("failing queries", "clickhouse_failed_queries_total", {}),
@@ -51,8 +66,20 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a slow query", "clickhouse_query_longest_running_seconds", {}, minimum=2.0),
 )
 WITH_ZOOKEEPER: tuple[Fault, ...] = (
-    Fault("a read-only replica", "clickhouse_replica_readonly", _table("orders_one")),
+    Fault(
+        "a read-only replica",
+        "clickhouse_replica_readonly",
+        _table("orders_one"),
+        alert="ReplicaReadonly",
+    ),
     Fault("an unknown lag", "clickhouse_replica_lag_unknown", _table("orders_one")),
+)
+# It happens after the first collection, which is all that `--once` waits for.
+LATER = Fault(
+    "a part that breaks now",
+    "clickhouse_detached_parts",
+    _table("receipts", reason_class="broken"),
+    alert="BrokenParts",
 )
 
 

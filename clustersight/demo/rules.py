@@ -45,8 +45,8 @@ def shortened(longest_for_seconds: int, every_seconds: int | None = None) -> str
     group["rules"] = list(_capped(rules, longest_for_seconds))
     head = f"""\
 # Written by `clustersight demo` at every start: changes are lost.
-# The built-in rules that wait longer than {_duration(longest_for_seconds)} before they fire, with this as their
-# `for` and nothing else changed: nobody watches a demo for five minutes. In earnest, leave them alone.
+# The built-in rules that wait longer than {_duration(longest_for_seconds)} before they fire, with this as
+# their `for` and nothing else changed: nobody watches a demo for five minutes. In earnest, leave them alone.
 """
     return head + yaml.dump(
         {"groups": [group]}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100

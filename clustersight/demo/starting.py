@@ -37,7 +37,7 @@ class Starting:
             port = self._started(child, port_file)
         return child, f"http://127.0.0.1:{port}"
 
-    def workload(self, server: Child, url: str) -> None:
+    def workload(self, server: Child, url: str) -> Workload:
         """Make the tables with their faults, and start the routine."""
         workload = Workload(
             url,
@@ -52,6 +52,7 @@ class Starting:
         with self.progress.stage("tables and faults are made"):
             self._set_up(workload, server)
         workload.start()
+        return workload
 
     def inbox(self) -> Inbox:
         """Start the page on which messages arrive; each is a line on the terminal too."""

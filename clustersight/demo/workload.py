@@ -10,12 +10,14 @@ from pathlib import Path
 
 import requests
 
-from clustersight.demo.steps import DROP, REPLICATED, ROUTINE, SETUP, Step
+from clustersight.demo.steps import DROP, LATER, REPLICATED, ROUTINE, SETUP, Step
 
 # The longest step sleeps for 25 s; DROP … SYNC waits for the merges of the last run.
 STEP_TIMEOUT_SECONDS = 120.0
 # ZooKeeper may hang while a replica is dropped.
 CLEAR_TIMEOUT_SECONDS = 10.0
+# How often it is looked whether it is time for what breaks later.
+LOOK_SECONDS = 1.0
 CODE_HEADER = "X-ClickHouse-Exception-Code"
 
 
@@ -43,6 +45,7 @@ class Workload:
         self._replicated = replicated
         self._setup = chosen((*SETUP, *(REPLICATED if replicated else ())), skip)
         self._routine = chosen(ROUTINE, skip)
+        self._later = chosen(LATER, skip)
         self._complain = complain
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -63,6 +66,22 @@ class Workload:
         ]
         for thread in self._threads:
             thread.start()
+
+    def break_later(self, is_time: Callable[[], bool]) -> None:
+        """Break something more once `is_time()`, in a thread of its own."""
+        threading.Thread(target=self._break, args=(is_time,), name="later", daemon=True).start()
+
+    def _break(self, is_time: Callable[[], bool]) -> None:
+        while not is_time():
+            if self._stopped.wait(LOOK_SECONDS):
+                return
+        try:
+            with requests.Session() as session:
+                for step in self._later:
+                    self._run(session, step)
+        except StepError as error:
+            if not self._stopped.is_set():
+                self._complain(str(error))
 
     def stop(self) -> None:
         """Start no further step; those that run end with the server."""

@@ -131,11 +131,11 @@ class Poster:
             return TryAgain(f"no answer within {self._patience.read_seconds:g} s")
         if isinstance(error, requests.exceptions.SSLError):
             return TryAgain("TLS fails; check the receiver's certificate")
-        if isinstance(error, requests.ConnectionError | urllib3.exceptions.HTTPError | OSError):
-            return TryAgain("it cannot be reached, or it hangs up")
-        return ChannelBroken(
-            f"its URL or headers are not valid ({type(error).__name__}); check url and headers"
-        )
+        # requests' own errors of URL and headers are OSErrors too.
+        if isinstance(error, ValueError):
+            kind = type(error).__name__
+            return ChannelBroken(f"its URL or headers are not valid ({kind}); check url and headers")
+        return TryAgain("it cannot be reached, or it hangs up")
 
 
 def _session(destination: Destination) -> requests.Session:

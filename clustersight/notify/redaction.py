@@ -54,5 +54,4 @@ def _forms(piece: str) -> Iterator[str]:
     """As it is, decoded, encoded, and as JSON writes it."""
     for text in (piece, unquote(piece), quote(unquote(piece), safe="/", errors="replace")):
         yield text
-        yield text.replace("/", "\\/")
         yield json.dumps(text)[1:-1]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from clustersight.metric_keys import metric_keys
 from clustersight.metrics import Rate, Unit
 from clustersight.problem import Problem
-from clustersight.rules import ranges
+from clustersight.rules import pack, ranges
 from clustersight.rules.drafts import Draft
 from clustersight.rules.expression import number
 from clustersight.rules.rule import Fault, Rule
@@ -73,7 +73,8 @@ def _no_for(draft: Draft, _: _Context) -> Iterator[Fault]:
 
 
 def _no_runbook(draft: Draft, _: _Context) -> Iterator[Fault]:
-    if not draft.rule.runbook_url:
+    # The built-in pack's is docs/runbook.md, which has no address of its own.
+    if not draft.rule.runbook_url and not pack.is_built_in(draft.rule.origin):
         yield Fault("annotations", "has no runbook_url; say where to read on")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clustersight.problem import Problem, SettingsError
 from clustersight.rules import check, drafts, files
@@ -41,17 +42,15 @@ def load(paths: Sequence[Path], known: Iterable[Rule] = ()) -> Loaded:
     """
     with _no_collections():
         found, problems = files.find(paths)
-        read = [drafts.Drafts()]
-        documents: list[Document] = []
-        for path in found:
-            document, one = _read(path, problems)
-            documents += document
-            read.append(one)
+        documents = [document for path in found for document in _read(path, path in paths, problems)]
+        read = [drafts.read(document) for document in documents]
         every = [draft for one in read for draft in one.rules]
         check.check(every, [name for one in read for name in one.names], {one.name: one for one in known})
         problems += [problem for document in documents for problem in document.problems]
         rules = tuple(draft.rule for draft in every)
-        return Loaded(rules, SettingsError(problems).problems, found, tuple(every))
+        problems += _without_rules(paths, documents) if not problems else []
+        read_files = tuple(Path(document.source) for document in documents)
+        return Loaded(rules, SettingsError(problems).problems, read_files, tuple(every))
 
 
 @contextlib.contextmanager
@@ -66,11 +65,27 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _read(path: Path, problems: list[Problem]) -> tuple[list[Document], drafts.Drafts]:
+def is_test(data: Mapping[str, Any]) -> bool:
+    """Whether the top of a file is that of tests of rules, which may lie beside the rules."""
+    return "tests" in data and not {"groups", "rules"} & data.keys()
+
+
+def _read(path: Path, named: bool, problems: list[Problem]) -> Iterator[Document]:
+    """The file as a document; none for tests in a folder, nor for what cannot be read at all."""
     try:
         tree = read_mapping(path, max_nodes=MAX_NODES)
     except SettingsError as error:
         problems += error.problems
-        return [], drafts.Drafts()
-    document = Document(str(path), tree, faults_of(tree, str(path)))
-    return [document], drafts.read(document)
+        return
+    if not is_test(tree.data):
+        yield Document(str(path), tree, faults_of(tree, str(path)))
+    elif named:
+        problems.append(Problem(str(path), "holds tests of rules; clustersight rules test runs them", 1, 1))
+
+
+def _without_rules(paths: Sequence[Path], documents: Sequence[Document]) -> Iterator[Problem]:
+    """Folders in which there is nothing but tests: as bad as an empty one."""
+    folders = {folder for document in documents for folder in Path(document.source).parents}
+    for path in paths:
+        if path.is_dir() and path not in folders:
+            yield Problem(str(path), "is a folder without a rule file, only with tests of rules")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clustersight.rules.rule import Fault, Rule
+from clustersight.rules.rule import SQL_PREFIX, Fault, Rule
+from clustersight.sql_text.selects import NotASelect, one_select
 from clustersight.sql_text.tokens import Kind, Token, tokens
 
 VALUE = "value"
+# Its panel is rule:NAME, and a panel's name has 64 characters in the store.
+MOST_NAME = 64 - len(SQL_PREFIX)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -18,9 +21,21 @@ def faults(rule: Rule) -> Iterator[Fault]:
     found = list(tokens(rule.sql))
     said = list(_faults(found))
     yield from said
+    if len(rule.name) > MOST_NAME:
+        yield Fault("name", f"must have at most {MOST_NAME} characters in a rule with sql; shorten it")
+    if not said:
+        yield from _refused(rule.sql)
     # A statement that is cut off, or is another one, has no columns.
     if not said and all(token.name != VALUE for token in found):
         yield Fault("sql", f"has no column {VALUE}; name one, as in count() AS {VALUE}")
+
+
+def _refused(text: str) -> Iterator[Fault]:
+    """What the exporter would not run: it judges by the same function."""
+    try:
+        one_select(text)
+    except NotASelect as error:
+        yield Fault("sql", str(error))
 
 
 def _faults(found: Sequence[Token]) -> Iterator[Fault]:

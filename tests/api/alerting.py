@@ -39,20 +39,24 @@ def cluster_of(store: Store) -> str:
     return found.id
 
 
-def fired(
-    client: Client,
+def fired(client: Client, rule: Rule = DISK, *, at: float | None = None, **more: Any) -> str:
+    """An alert that fires since `at`, or since a minute; its id."""
+    return fire(client.store, client.time.now - 60 if at is None else at, rule, **more)
+
+
+def fire(
+    store: Store,
+    at: float,
     rule: Rule = DISK,
     *,
-    at: float | None = None,
     host: str = "ch1",
     labels: dict[str, str] | None = None,
     channels: tuple[str, ...] = (),
     value: float | None = 91.0,
 ) -> str:
-    """An alert that fires since `at`; its id."""
-    at = client.time.now - 60 if at is None else at
+    """The same in any store."""
     own = tuple(sorted((labels if labels is not None else {"disk": "default"}).items()))
-    instance = Instance(cluster_of(client.store), host, own, Phase.FIRING, at, value)
+    instance = Instance(cluster_of(store), host, own, Phase.FIRING, at, value)
     detail = detail_of(rule, instance, "one", {"disk": "default"}) | {"channels": list(channels)}
     alert_id = new_id(Prefix.ALERT)
     new = NewAlert(
@@ -65,7 +69,7 @@ def fired(
         fired_at=at,
         detail=detail,
     )
-    with client.store.database.begin() as db:
+    with store.database.begin() as db:
         alert_changes.open_(db, [new])
         alert_events.put(db, [Event(alert_id, at, EventKind.FIRED, {"value": value})])
     return alert_id

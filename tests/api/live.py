@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from clustersight import effective
 from clustersight.settings.model import Settings
 from clustersight.store import clusters
 from clustersight.store.opening import open_store
+from tests.api.alerting import fire
 from tests.servers.embedded import EmbeddedServer
 
 
@@ -27,3 +29,12 @@ def provisioned(config: dict[str, Any]) -> str:
         [stored] = clusters.active(db)
     store.close()
     return stored.id
+
+
+def alerted(config: dict[str, Any]) -> str:
+    """An alert of the only cluster, as the alerter writes it; its id."""
+    store = open_store(Settings.model_validate(config), {})
+    try:
+        return fire(store, time.time() - 60)
+    finally:
+        store.close()

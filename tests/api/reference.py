@@ -62,6 +62,8 @@ RULE = names(
     "id name rule_type origin metric_key match operator threshold for_sec keep_firing_for_sec"
     " resolve_threshold severity cooldown_sec enabled cluster_ids summary description runbook_url fix state"
     " last_evaluated_at last_error active_alerts"
+    # Beyond it.
+    " no_data raises inhibited_by group labels sql run_on interval_sec"
 )
 NEW_RULE = {
     "name": "My Custom Rule",
@@ -75,8 +77,11 @@ ALERT = names(
     "id rule_id rule_name cluster_id cluster_name metric_key labels severity status value threshold operator"
     " summary description fix_command evidence fired_at acknowledged_at acknowledged_by resolved_at"
     " resolve_reason snoozed_until escalated_at version"
+    # Beyond it.
+    " host runbook_url inhibited_by silenced_by channels delivery"
 )
 SILENCE = names("id matchers starts_at ends_at by comment")
+CHANNEL = names("name kind state since paused_until last_error last_delivered_at match")
 NEW_SILENCE = {
     "matchers": [{"label": "alertname", "op": "=", "value": "DiskUsage"}],
     "duration_minutes": 60,
@@ -201,7 +206,7 @@ PUBLISHED: tuple[Promise, ...] = (
         meta=OF_PAGE,
         query={"status": "active", "severity": "critical", "hours": 24, "limit": 50, "offset": 0},
     ),
-    # Until there is an alerter no alert can be known.
+    # What they do with one that is there: test_alerts.py, test_alert_actions.py, test_deliveries.py.
     Promise("POST", "/alerts/{alert}/acknowledge", ALERT, status=404, code="not_found"),
     Promise(
         "POST",
@@ -272,6 +277,9 @@ ADDED: tuple[Promise, ...] = (
     _panel("queries", "host"),
     _panel("replication-queue", "host database table", rows=False),
     _panel("server", "host"),
+    Promise("GET", "/alerts", ALERT, Form.ROWS, meta=OF_PAGE),
+    Promise("GET", "/alerts/rules/{rule}", RULE | names("evaluations")),
+    Promise("GET", "/channels", CHANNEL, Form.ROWS),
     Promise("GET", "/silences", SILENCE, Form.ROWS, meta=OF_PAGE),
     Promise("POST", "/silences", SILENCE, status=201, body=NEW_SILENCE),
     Promise("DELETE", "/silences/{silence}", DELETED),

@@ -22,7 +22,7 @@ from api.body import MAX_BYTES
 from api.headers import path_of
 from clustersight.settings.model import Settings
 from tests.api.answers import LEAKS
-from tests.api.live import live_config, provisioned
+from tests.api.live import alerted, live_config, provisioned
 from tests.servers.api import BASE, ApiProcess
 from tests.servers.embedded import EmbeddedServer
 
@@ -125,11 +125,12 @@ def target(embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -
     config = live_config(embedded, folder / "state")
     config["api"] = {"password": PASSWORD, "auth_failures_per_minute": 0}
     provisioned(config)
+    alert_id = alerted(config)
     process = ApiProcess(folder / "api", config, options={"headers": AUTHORIZED})
     process.start()
     try:
         workers = process.workers()
-        yield Target(process, made(process))
+        yield Target(process, {**made(process), "alert_id": alert_id})
         # Whatever was sent: no worker has gone or grown, and no fault of ours is in the log.
         assert process.workers() == workers
         assert all(resident_bytes(worker) < MOST_MEMORY_BYTES for worker in workers)
@@ -144,7 +145,7 @@ def resident_bytes(pid: str) -> int:
 
 
 def made(process: ApiProcess) -> dict[str, str]:
-    """Something of everything that can be made; alerts cannot be yet."""
+    """Something of everything that can be made."""
     bodies = {
         "cluster_id": ("/clusters", BODIES["/clusters"]),
         "rule_id": ("/alerts/rules", BODIES["/alerts/rules"]),
@@ -153,7 +154,7 @@ def made(process: ApiProcess) -> dict[str, str]:
     ids = {
         name: str(process.post(path, json=body).json()["data"]["id"]) for name, (path, body) in bodies.items()
     }
-    return {**ids, "alert_id": UNKNOWN["alert_id"]}
+    return ids
 
 
 # A good body of each route that takes one: hostile is one field of it at a time.
@@ -169,6 +170,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "severity": "warning", "match": {"disk": "a"}, "for_sec": 0, "keep_firing_for_sec": 0,
         "resolve_threshold": 60.0, "cooldown_sec": 60, "enabled": True, "cluster_ids": [], "summary": "",
         "description": "", "runbook_url": "https://example.org", "fix": "",
+        "no_data": "keep", "raises": None, "inhibited_by": [], "group": "cluster", "labels": {"team": "a"},
+        "sql": None, "run_on": "each", "interval_sec": 60,
     },
     "/silences": {
         "matchers": [{"label": "a", "op": "=", "value": "b"}], "starts_at": "2026-03-22T14:00:00Z",

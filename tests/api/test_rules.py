@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clustersight.catalogue import metrics, rates
 from clustersight.ids import is_id
-from clustersight.store import clusters, rules, schema
+from clustersight.rules import pack
+from clustersight.rules.definition import definition_of, rule_of
+from clustersight.rules.rule import Operator, Rule
+from clustersight.settings.notify import Severity
+from clustersight.store import clusters, passes, rule_sync, rules, schema
 from clustersight.store.clusters import Description
+from clustersight.store.passes import Pass
+from clustersight.store.rule_sync import Provisioned
+from clustersight.store.rules import RuleType
+from clustersight.times import iso
+from tests.api.alerting import DISK, fired, resolved
 from tests.api.answers import bad, good, paths
 
 if TYPE_CHECKING:
@@ -67,6 +77,22 @@ def test_a_rule_is_made_listed_changed_and_deleted(client: Client) -> None:
         ({"cluster_ids": ["cl_000000000000"]}, "cluster_ids.0", "is no cluster"),
         ({"treshold": 1}, "treshold", ""),
         ({"runbook_url": "javascript:alert(1)"}, "runbook_url", ""),
+        ({"fix": "KILL {{ $labels.disk }}"}, "fix", "needs | ident (a name) or | literal (a value)"),
+        ({"fix": "x '{{ $labels.disk | literal }}'"}, "fix", "stands within quotes"),
+        ({"summary": "{{ $labels.disc }}"}, "summary", "did you mean 'disk'"),
+        ({"description": "{{ $value | humanise }}"}, "description", "did you mean"),
+        ({"description": "{{ $value"}, "description", "is not closed"),
+        ({"raises": "Nobody"}, "raises", "there is no rule 'Nobody'"),
+        ({"raises": "My Custom Rule"}, "raises", "is the rule itself"),
+        ({"inhibited_by": ["Nobody"]}, "inhibited_by.0", "there is no rule 'Nobody'"),
+        ({"inhibited_by": "NodeDown"}, "inhibited_by", ""),
+        ({"group": "host"}, "group", ""),
+        ({"no_data": "fire"}, "no_data", ""),
+        ({"labels": {"host": "x"}}, "labels.host", "own label"),
+        ({"labels": {"disk": "x"}}, "labels.disk", "is a label of the metric"),
+        ({"labels": {"team": "{{ $value }}"}}, "labels.team", "is no template"),
+        ({"interval_sec": 0}, "interval_sec", ""),
+        ({"sql": "SELECT 1 AS value"}, "metric_key", "stands beside sql"),
     ],
 )
 def test_what_is_wrong_with_a_rule_is_said_at_its_field(
@@ -104,10 +130,8 @@ def test_null_is_no_threshold(client: Client) -> None:
 def test_a_built_in_rule_takes_a_threshold_and_no_other_name_and_stays(client: Client) -> None:
     rule_id = owned_by(client, "built_in")
 
-    assert (
-        good(client.put(f"/alerts/rules/{rule_id}", {"threshold": 90.0, "enabled": False}))["enabled"]
-        is False
-    )
+    changed = good(client.put(f"/alerts/rules/{rule_id}", {"threshold": 90.0, "enabled": False}))
+    assert (changed["threshold"], changed["enabled"]) == (90.0, False)
     error = bad(client.put(f"/alerts/rules/{rule_id}", {"metric_key": "server.up"}), 422, "validation_error")
     assert paths(error) == {"metric_key"}
     bad(client.delete(f"/alerts/rules/{rule_id}"), 409, "conflict")
@@ -159,3 +183,233 @@ def test_a_rule_whose_cluster_was_deleted_can_still_be_disabled(client: Client) 
         clusters.delete(db, cluster.id, client.time.now)
 
     assert good(client.put(f"/alerts/rules/{made['id']}", {"enabled": False}))["enabled"] is False
+
+
+# What a rule file can say, the API can too.
+
+WHOLE: dict[str, Any] = RULE | {
+    "severity": "critical",
+    "no_data": "alert",
+    "inhibited_by": ["Mild"],
+    "raises": "Mild",
+    "group": "cluster",
+    "labels": {"team": "data"},
+    "interval_sec": 60,
+    "summary": "Disk {{ $labels.disk }} of {{ $labels.team }} is at {{ $value | humanizePercent }}",
+    "fix": "SELECT * FROM system.disks WHERE name = {{ $labels.disk | literal }}",
+}
+MILD = RULE | {"name": "Mild"}
+SQL = {key: RULE[key] for key in ("operator", "threshold", "severity")} | {
+    "name": "Own",
+    "sql": "SELECT count() AS value, database FROM system.parts GROUP BY database",
+}
+
+
+def test_a_rule_has_every_field(client: Client) -> None:
+    good(client.post("/alerts/rules", MILD), 201)
+
+    made = good(client.post("/alerts/rules", WHOLE), 201)
+
+    assert {key: made[key] for key in WHOLE} == WHOLE
+    assert (made["sql"], made["run_on"]) == (None, "each")
+    with client.store.database.read() as db:
+        stored = rules.get(db, made["id"])
+    assert stored is not None
+    rule = rule_of(stored)
+    assert (rule.identity, rule.inhibited_by, rule.interval_sec) == ("Mild", ("Mild",), 60)
+
+
+def test_a_rule_may_bring_its_own_statement(client: Client) -> None:
+    made = good(client.post("/alerts/rules", SQL | {"run_on": "one"}), 201)
+    assert (made["metric_key"], made["run_on"], made["sql"]) == ("rule:Own", "one", SQL["sql"])
+
+    path = f"/alerts/rules/{made['id']}"
+    assert good(client.put(path, {"name": "Other"}))["metric_key"] == "rule:Other"
+    error = bad(client.put(path, {"sql": "DROP TABLE x"}), 422, "validation_error")
+    assert paths(error) == {"sql"}
+    bad(client.put(path, {"metric_key": "disk.usage_pct"}), 422, "validation_error")
+    plain = good(client.put(path, {"metric_key": "disk.usage_pct", "sql": None}))
+    assert (plain["metric_key"], plain["sql"]) == ("disk.usage_pct", None)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "INSERT INTO x SELECT 1 AS value", "SELECT 1 AS value; SELECT 2", "", "SELECT ("]
+)
+def test_a_statement_that_is_no_select_of_a_value_is_refused(client: Client, sql: str) -> None:
+    error = bad(client.post("/alerts/rules", SQL | {"sql": sql}), 422, "validation_error")
+
+    assert paths(error) == {"sql"}
+
+
+def test_a_name_may_look_like_a_statements_key(client: Client) -> None:
+    made = good(client.post("/alerts/rules", RULE | {"name": "rule:Disk"}), 201)
+
+    assert made["name"] == "rule:Disk"
+
+
+def test_two_rules_that_cannot_be_one_alert_are_refused(client: Client) -> None:
+    mild = good(client.post("/alerts/rules", MILD), 201)
+
+    error = bad(client.post("/alerts/rules", WHOLE | {"severity": "warning"}), 422, "validation_error")
+    assert "a critical rule raises a warning" in error["detail"][0]["message"]
+
+    severe = good(client.post("/alerts/rules", WHOLE), 201)
+    for made, severity in ((mild, "critical"), (severe, "warning")):
+        answer = client.put(f"/alerts/rules/{made['id']}", {"severity": severity})
+        assert paths(bad(answer, 422, "validation_error")) == {"severity"}
+    good(client.put(f"/alerts/rules/{mild['id']}", {"threshold": 60}))
+
+
+def test_a_rule_that_another_one_names_keeps_its_name(client: Client) -> None:
+    mild = good(client.post("/alerts/rules", MILD), 201)
+    severe = good(client.post("/alerts/rules", WHOLE), 201)
+    path = f"/alerts/rules/{mild['id']}"
+
+    bad(client.delete(path), 409, "conflict")
+    bad(client.put(path, {"name": "Milder"}), 409, "conflict")
+
+    good(client.put(f"/alerts/rules/{severe['id']}", {"raises": None, "inhibited_by": []}))
+    good(client.put(path, {"name": "Milder"}))
+    good(client.delete(path))
+
+
+def test_a_rule_whose_friend_is_gone_can_still_be_disabled(client: Client) -> None:
+    good(client.post("/alerts/rules", MILD), 201)
+    severe = good(client.post("/alerts/rules", WHOLE), 201)
+    with client.store.database.begin() as db:
+        db.execute(schema.rules.delete().where(schema.rules.c.name == "Mild"))
+
+    assert good(client.put(f"/alerts/rules/{severe['id']}", {"enabled": False}))["enabled"] is False
+    bad(client.put(f"/alerts/rules/{severe['id']}", {"raises": "Mild"}), 422, "validation_error")
+
+
+# Built-in rules and what is changed of them.
+
+
+def provisioned(client: Client, *found: Rule, rule_type: RuleType = RuleType.BUILT_IN) -> None:
+    """As the alerter takes over the pack."""
+    wanted = [Provisioned(one.name, rule_type, one.origin, definition_of(one), one.enabled) for one in found]
+    with client.store.database.begin() as db:
+        rule_sync.sync(db, wanted, client.time.now)
+
+
+def by_name(client: Client) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in good(client.get("/alerts/rules"))}
+
+
+HYSTERESIS = Rule(
+    name="Hot",
+    metric_key="disk.usage_pct",
+    operator=Operator.ABOVE,
+    threshold=85.0,
+    resolve_threshold=80.0,
+    severity=Severity.WARNING,
+)
+
+
+def test_every_rule_of_the_pack_is_shown_and_can_be_changed(client: Client) -> None:
+    built_in = pack.built_in().rules
+    assert built_in
+    provisioned(client, *built_in)
+
+    shown = by_name(client)
+
+    assert set(shown) == {rule.name for rule in built_in}
+    for rule in built_in:
+        path, one = f"/alerts/rules/{shown[rule.name]['id']}", shown[rule.name]
+        assert (one["rule_type"], one["raises"]) == ("built_in", rule.raises)
+        changed = good(client.put(path, {"cooldown_sec": 60, "threshold": rule.threshold}))
+        assert changed == one | {"cooldown_sec": 60}
+
+
+def test_changes_of_a_built_in_rule_add_up_and_survive_the_next_release(client: Client) -> None:
+    provisioned(client, HYSTERESIS)
+    path = f"/alerts/rules/{by_name(client)['Hot']['id']}"
+
+    good(client.put(path, {"threshold": 90}))
+    good(client.put(path, {"severity": "critical"}))
+    good(client.put(path, {"cooldown_sec": 60, "enabled": False}))
+    provisioned(client, replace(HYSTERESIS, threshold=86.0, for_sec=300, resolve_threshold=None))
+
+    found = by_name(client)["Hot"]
+    assert (found["threshold"], found["severity"], found["cooldown_sec"]) == (90.0, "critical", 60)
+    assert (found["enabled"], found["for_sec"], found["resolve_threshold"]) == (False, 300, None)
+    assert good(client.get(path))["threshold"] == 90.0
+
+
+def test_a_built_in_threshold_stays_beyond_what_resolves_it(client: Client) -> None:
+    provisioned(client, HYSTERESIS)
+    path = f"/alerts/rules/{by_name(client)['Hot']['id']}"
+
+    error = bad(client.put(path, {"threshold": 79.0}), 422, "validation_error")
+
+    assert paths(error) == {"threshold"}
+    assert "80" in error["message"]
+    assert good(client.put(path, {"threshold": 80.0}))["threshold"] == 80.0
+
+
+def test_a_rule_may_name_a_built_in_one(client: Client) -> None:
+    provisioned(client, HYSTERESIS)
+
+    made = good(client.post("/alerts/rules", WHOLE | {"raises": "Hot", "inhibited_by": ["Hot"]}), 201)
+
+    assert made["raises"] == "Hot"
+
+
+# What the alerter found of them.
+
+
+def evaluated(client: Client, rule_id: str, at: float, *found: Any, interval: int = 30) -> None:
+    with client.store.database.begin() as db:
+        passes.put(db, Pass(interval, at, 0.2, at, {rule_id: list(found), "ru_000000000000": list(found)}))
+
+
+def test_a_rule_says_what_its_last_evaluation_found(client: Client) -> None:
+    made = good(client.post("/alerts/rules", RULE), 201)
+    path, now = f"/alerts/rules/{made['id']}", client.time.now
+    for age, state in ((90, "pending"), (60, "firing"), (30, "no_data")):
+        evaluated(client, made["id"], now - age, state, 0.01, 3, "")
+        assert good(client.get(path))["state"] == state
+    evaluated(client, made["id"], now, "error", 0.02, 0, "ValueError: no")
+
+    [listed] = good(client.get("/alerts/rules"))
+    detail = good(client.get(path))
+
+    assert (listed["state"], listed["last_evaluated_at"]) == ("error", iso(now))
+    assert listed["last_error"] == "ValueError: no"
+    assert {key: detail[key] for key in listed} == listed
+    assert [one["state"] for one in detail["evaluations"]] == ["error", "no_data", "firing", "pending"]
+    assert detail["evaluations"][0] == {
+        "at": iso(now), "duration_seconds": 0.02, "samples": 0, "state": "error", "error": "ValueError: no",
+    }  # fmt: skip
+    assert (detail["evaluations"][1]["samples"], detail["evaluations"][1]["error"]) == (3, None)
+    assert good(client.put(path, {"enabled": False}))["state"] == "inactive"
+
+
+def test_a_rule_keeps_twenty_evaluations_over_a_change_of_its_interval(client: Client) -> None:
+    made = good(client.post("/alerts/rules", RULE), 201)
+    now = client.time.now
+    for number in range(15):
+        evaluated(client, made["id"], now + number, "firing", 0.1, number, "", interval=30)
+        evaluated(client, made["id"], now + 100 + number, "pending", 0.1, number, "", interval=60)
+
+    found = good(client.get(f"/alerts/rules/{made['id']}"))
+
+    assert [one["state"] for one in found["evaluations"]] == ["pending"] * 15 + ["firing"] * 5
+    assert (found["state"], found["last_evaluated_at"]) == ("pending", iso(now + 114))
+
+
+def test_a_rule_counts_its_alerts_also_those_that_it_raises(client: Client) -> None:
+    provisioned(client, DISK)
+    good(client.post("/alerts/rules", WHOLE | {"name": "Other", "raises": None, "inhibited_by": []}), 201)
+    fired(client)
+    fired(client, host="ch2")
+    resolved(client, fired(client, host="ch3"))
+
+    found = by_name(client)
+
+    assert (found["DiskUsage"]["active_alerts"], found["Other"]["active_alerts"]) == (2, 0)
+
+
+def test_an_unknown_rule_is_not_found(client: Client) -> None:
+    bad(client.get("/alerts/rules/ru_000000000000"), 404, "not_found")

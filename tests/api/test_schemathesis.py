@@ -14,7 +14,7 @@ import pytest
 
 from api.resources import ALL
 from tests.api import leniency
-from tests.api.live import live_config, provisioned
+from tests.api.live import alerted, live_config, provisioned
 from tests.servers.api import ApiProcess
 from tests.servers.embedded import EmbeddedServer
 
@@ -32,6 +32,7 @@ def test_the_api_does_what_its_document_says(
     config = live_config(embedded, tmp_path / "state")
     config["api"] = {"password": PASSWORD, "auth_failures_per_minute": 0}
     cluster_id = provisioned(config)
+    alerted(config)
 
     ended = schemathesis(api(config).url, tmp_path, LIVE_CLUSTER=cluster_id)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from api.patterns import refusal
 from clustersight.times import iso
 from tests.api.answers import bad, envelope, good, paths
 
@@ -58,6 +63,8 @@ def test_a_silence_begins_and_expires(client: Client) -> None:
         ({"matchers": [{"label": "a b", "value": ""}]}, "matchers.0.label"),
         ({"matchers": [{"label": "a", "op": "~", "value": ""}]}, "matchers.0.op"),
         ({"matchers": [{"label": "a", "op": "=~", "value": "("}]}, "matchers.0.value"),
+        ({"matchers": [{"label": "a", "op": "!~", "value": "(a+)+b"}]}, "matchers.0.value"),
+        ({"matchers": [{"label": "a", "op": "=~", "value": "x" * 301}]}, "matchers.0.value"),
         ({"starts_at": "tomorrow"}, "starts_at"),
         ({"starts_at": "2026-03-22T14:00:00"}, "starts_at"),
         ({"starts_at": "9999-12-31T23:59:59Z"}, "starts_at"),
@@ -84,3 +91,41 @@ def test_pages_say_what_is_behind_them(client: Client) -> None:
     assert len(good(answer)) == 2
     assert envelope(answer)["meta"] == {"total": 3, "limit": 2, "offset": 0, "has_more": True}
     assert len(good(client.get("/silences?limit=2&offset=2"))) == 1
+
+
+GOOD = (
+    "Disk.*", "prod-(eu|us)-[0-9]+", "(?:ab)+", "[(]+", "[]a]+", "a{2}b{3}", r"\(\d+\)", "(a|b)?",
+    ".*a.*|.*b.*|.*c.*", "(?P<x>a)b", "", "x" * 300,
+)  # fmt: skip
+BAD = (
+    "(a+)+", "(a*)*b", "(a|a)*b", "((a+)?)*", "(?:a{1,9}){1,9}", "([ab]+c?)+", r"(a)\1", "(?=a)a", "(?i)a",
+    ".*.*.*.*b", "(", "a**", "x" * 301, "(" * 200 + ")" * 200 + "(",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", GOOD)
+def test_a_pattern_that_is_cheap_is_taken(pattern: str) -> None:
+    assert refusal(pattern) is None
+
+
+@pytest.mark.parametrize("pattern", BAD)
+def test_a_pattern_that_could_run_for_ever_is_refused(pattern: str) -> None:
+    assert refusal(pattern)
+
+
+@pytest.mark.timeout(60)
+@settings(deadline=None)
+@given(st.text(alphabet="ab.*+?|()[]{},12\\^$:P<>=!#", max_size=30))
+def test_whatever_is_taken_has_an_end(pattern: str) -> None:
+    """What explodes would run into the time that a test may take."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        if refusal(pattern) is None:
+            for text in ("a" * 60 + "c", "ab" * 30 + "c"):
+                re.compile(pattern).fullmatch(text)
+
+
+def test_plain_text_is_no_pattern(client: Client) -> None:
+    matcher = {"label": "table", "op": "=", "value": "(a+)+"}
+
+    good(client.post("/silences", SILENCE | {"matchers": [matcher]}), 201)

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from clustersight.demo.faults import Fault, check, faults
+from clustersight.demo.drill import Act
+from clustersight.demo.faults import LATER, Fault, check, faults
 from clustersight.demo.once import report_of
 from clustersight.demo.progress import ERASE_LINE, Progress
 from clustersight.demo.series import parse
 from clustersight.panels import ALL
+from clustersight.rules import pack
 
 
 def test_labels_with_everything_in_them() -> None:
@@ -57,22 +59,31 @@ def test_a_fault_is_seen(line: str, ok: bool) -> None:
 
 def test_faults_are_looked_for_in_metrics_that_exist() -> None:
     names = {metric.name for panel in ALL for metric in panel.metrics}
-    assert {fault.metric for fault in faults(zookeeper=True)} <= names
+    assert {fault.metric for fault in (*faults(zookeeper=True), LATER)} <= names
+
+
+def test_faults_name_rules_that_exist() -> None:
+    names = {rule.name for rule in pack.built_in().rules}
+    assert {fault.alert for fault in (*faults(zookeeper=True), LATER)} - {""} <= names
 
 
 def test_a_panel_that_did_not_run_or_failed_is_not_ok() -> None:
     status = 'clustersight_panel_status{{panel="{}",status="{}"}} 1'
     well = [status.format(panel.name, "ok") for panel in ALL]
     found = report_of(list(parse("\n".join(well))), [])
-    assert replace(found, api="a score").ok
-    assert not found.ok
+    acts = (Act("an alert fired", "yes"), Act("it resolved", "never", ok=False))
+    assert replace(found, api="a score", acts=acts[:1]).ok
+    assert not replace(found, api="a score", acts=acts).ok
+    assert not replace(found, api="a score").ok
+    assert not found.collected
+    assert replace(found, acts=acts).text.endswith("ok      an alert fired: yes\nFAILED  it resolved: never")
     assert "FAILED  the API" in found.text
     for bad in ("timeout", "unsupported"):
         page = [*well[1:], status.format(ALL[0].name, bad)]
         report = replace(report_of(list(parse("\n".join(page))), []), api="a score")
-        assert not report.ok
+        assert not report.collected
         assert f"FAILED  panels: {ALL[0].name}" in report.text
-    assert not report_of(list(parse("\n".join(well[1:]))), []).ok
+    assert not replace(report_of(list(parse("\n".join(well[1:]))), []), api="a score").collected
 
 
 def test_progress_in_a_log_is_whole_lines() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from clustersight.demo.steps import MAX_EVENTS, PRESSED_PARTS, ROUTINE, SETUP
+from clustersight.demo.steps import LATER, MAX_EVENTS, PRESSED_PARTS, ROUTINE, SETUP
 from clustersight.demo.workload import StepError, Workload, in_literal
 from tests.servers.embedded import EmbeddedServer
 from tests.servers.process import wait_until
@@ -100,9 +101,32 @@ def test_the_routine_complains_once_a_step(server: EmbeddedServer) -> None:
     assert said[0].startswith("read events: Code: 81.")
 
 
+def test_a_part_breaks_only_when_it_is_time(server: EmbeddedServer) -> None:
+    said: list[str] = []
+    workload = workload_of(server, complain=said.append)
+    workload.set_up()
+    broken = "SELECT reason FROM system.detached_parts WHERE table = 'receipts'"
+    asked: list[bool] = []
+    is_time = threading.Event()
+
+    def look() -> bool:
+        asked.append(True)
+        return is_time.is_set()
+
+    workload.break_later(look)
+    wait_until(lambda: asked, 20, "it is looked")
+    assert server.execute(broken) == []
+    is_time.set()
+    wait_until(lambda: server.execute(broken) == [["broken-on-start"]], 20, "the part is set aside")
+    assert said == []
+    workload.break_later(lambda: True)
+    wait_until(lambda: said, 20, "a second time fails, and is told")
+    assert said[0].startswith("create receipts: Code: 57.")
+
+
 def test_skipped_steps_are_left_out() -> None:
-    names = {step.name for step in (*SETUP, *ROUTINE)}
-    assert len(names) == len(SETUP) + len(ROUTINE)
+    names = {step.name for step in (*SETUP, *LATER, *ROUTINE)}
+    assert len(names) == len(SETUP) + len(LATER) + len(ROUTINE)
 
 
 def test_quotes_in_the_folder() -> None:

@@ -319,7 +319,8 @@ def test_tls_that_hangs_in_its_handshake(opened: Open, stub: SlackStub) -> None:
     assert isinstance(opened(url, patience=IMPATIENT).send(message()), TryAgain)
 
 
-SECRETS = (slack.SECRET, "T0SECRET1", "B0SECRET2", HEADER_SECRET, "user-secret", "query-secret")
+# Half of one is too much.
+SECRETS = (slack.SECRET[:10], "T0SECRET1", "B0SECRET2", HEADER_SECRET, "user-secret", "query-secret")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +329,8 @@ SECRETS = (slack.SECRET, "T0SECRET1", "B0SECRET2", HEADER_SECRET, "user-secret",
         *(Answer(status, "{url} {path} {header}") for status in (400, 403, 429, 500)),
         Answer(404, '{{"url": "{escaped}", "token": "{secret}"}}'),
         Answer(200, "no: {url}"),
-        Answer(500, " " * 190 + "{url}"),
+        Answer(500, "x" * 185 + "{secret}"),
+        Answer(500, "{lower}"),
         Answer(302, "", {"Location": "{url}"}),
         Answer(500, "x", {"Broken header {secret}": "x\r\nno colon {secret}"}),
         slack.HANG,
@@ -371,7 +373,8 @@ def test_what_cannot_be_sent_breaks_nothing(
         name="ops", kind=kind, url=SecretStr(url), headers=secret_headers
     )
     found = open_channel(settings, allow_private=True).send(message())
-    assert isinstance(found, ChannelBroken | TryAgain)
+    unknown_name = "aaa.example" in url
+    assert isinstance(found, TryAgain if unknown_name else ChannelBroken)
     assert slack.SECRET not in found.reason + caplog.text
     assert HEADER_SECRET not in found.reason + caplog.text
 

@@ -187,6 +187,15 @@ def test_a_plain_list_says_how_many_are_missing() -> None:
     assert units(told) <= 3000
 
 
+def test_many_labels_and_columns() -> None:
+    names = {f"{i} {'<' * 300}": "&" * 300 for i in range(300)}
+    told = message(notice(labels=names, evidence=names, description="<" * 9000, fix="<" * 9000))
+    found = payload(told)
+    assert problem_of(found) == ""
+    assert sum(map(units, texts(found))) <= MESSAGE_SIZE
+    assert len(re.findall(r"and \d+ more", whole(told))) == 2
+
+
 def test_a_megabyte_of_name() -> None:
     huge = "<!channel>`😀\n" * 80_000
     one = notice(

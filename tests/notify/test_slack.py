@@ -72,6 +72,14 @@ def test_each_answer_of_slack(
     assert type(channel.send(message())) is outcome
 
 
+def test_an_answer_that_was_cut_is_none(stub: SlackStub) -> None:
+    """`ok` without an end: when our time is over, the connection looks as if it had ended."""
+    stub.script(slack.DRIP)
+    patience = Patience(connect_seconds=2, read_seconds=5, whole_seconds=0.4)
+    found = SlackChannel("ops", Poster(stub.url, {}, allow_private=True, patience=patience)).send(message())
+    assert isinstance(found, TryAgain)
+
+
 def test_a_pause_without_a_status_has_its_length(channel: SlackChannel, stub: SlackStub) -> None:
     stub.script(Answer(200, '{"ok": false, "error": "ratelimited"}', {"Retry-After": "9"}))
     found = channel.send(message())

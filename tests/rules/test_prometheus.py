@@ -91,9 +91,11 @@ def test_what_the_catalogue_chose_stays_chosen(exported):
 
 
 def test_hysteresis_and_no_data(exported):
-    found, _ = exported("expr: 'disk.usage_pct{disk=\"d\"} > 85'", "resolve_threshold: 80", "no_data: alert")
+    expr = "expr: 'disk.usage_pct{disk=\"d\"} > 85'"
+    found, _ = exported(expr, "resolve_threshold: 80", "no_data: alert")
     assert found["expr"] == (
-        'clickhouse_disk_usage_ratio{disk="d"} * 100 > 85 or (clickhouse_disk_usage_ratio{disk="d"} * 100 > 80'
+        'clickhouse_disk_usage_ratio{disk="d"} * 100 > 85'
+        ' or (clickhouse_disk_usage_ratio{disk="d"} * 100 > 80'
         ' and on (cluster, host, disk) ALERTS{alertname="A",alertstate="firing",severity="warning"})'
         ' or absent(clickhouse_disk_usage_ratio{disk="d"})'
     )

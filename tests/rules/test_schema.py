@@ -57,10 +57,8 @@ def test_it_takes_good_files(valid, path):
     assert valid(read(path))
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in BAD if read(path) is not None], ids=lambda path: path.stem)
 def test_it_refuses_bad_files_as_far_as_it_can(valid, path):
     data = read(path)
     beyond = path.stem.startswith(BEYOND_A_SCHEMA) and not path.stem.startswith(tuple(TYPED))
-    if data is None:
-        pytest.skip("is no YAML, or holds nothing")
     assert valid(data) == beyond

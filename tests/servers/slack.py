@@ -55,6 +55,7 @@ class Answer:
         """With the request's secrets in the places that are marked, as careless receivers quote them."""
         path = url.partition(f"{urlsplit(url).netloc}")[2]
         told = {"url": url, "path": path, "header": header, "secret": SECRET}
+        told["lower"] = url.lower()
         told["escaped"] = url.replace("/", "\\/")
         headers = {name.format(**told): value.format(**told) for name, value in self.headers.items()}
         return replace(self, body=self.body.format(**told), headers=headers)
