@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clustersight.metrics import Kind, Metric
-from clustersight.self_metrics import BUILD_INFO
 
 RELOAD_SUCCESSFUL = Metric(
     "clustersight_alerter_config_last_reload_successful",
@@ -62,6 +61,6 @@ OUTBOX_AGE = Metric(
 )
 
 ALERTER: tuple[Metric, ...] = (
-    BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT, LEADER, RULES, FAILURES, MISSED, CLOCK_STEPS, HEARTBEATS,
+    RELOAD_SUCCESSFUL, RELOADED_AT, LEADER, RULES, FAILURES, MISSED, CLOCK_STEPS, HEARTBEATS,
     LAST_PASS, EVALUATION_SECONDS, ALERTS, NOTIFICATIONS, CHANNEL_HEALTHY, OUTBOX_ROWS, OUTBOX_AGE,
 )  # fmt: skip

@@ -76,6 +76,7 @@ _MUTATION = {
     "latest_fail_reason": "Code: 241. Memory limit exceeded",
     "latest_failed_part": "202603_1_1_0",
     "fix_command": "KILL MUTATION WHERE database = 'shop' AND table = 'orders' AND mutation_id = 'm_2'",
+    "real_table": "orders",
 }
 _BROKEN = {**_TABLE, "reason": "broken-on-start", "reason_class": "broken", "count": 1, "bytes": 4723}
 _KEEPER = {

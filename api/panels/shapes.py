@@ -95,6 +95,7 @@ class MutationRow(TableRow):
     latest_fail_reason: str
     latest_failed_part: str
     fix_command: str | None
+    real_table: str = Field(description="The inner table's name, where `table` is that of its view.")
 
 
 class BrokenPartsRow(TableRow):

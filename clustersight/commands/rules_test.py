@@ -31,7 +31,9 @@ class _Regex(click.ParamType):
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--run", "chosen", type=_Regex(), help="Only tests whose name this regular expression finds.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit's XML to a file.")
-@click.option("--coverage", "cover", is_flag=True, help="Say which rules no test makes fire, or leaves silent.")
+@click.option(
+    "--coverage", "cover", is_flag=True, help="Say which rules no test makes fire, or leaves silent."
+)
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
@@ -96,6 +98,8 @@ def _cover(found: Found, outcomes: Sequence[FileOutcome], least: float | None, *
             click.echo(visible(line))
     if least is not None and covered.percent < least:
         named = count(len(covered.never_firing), "rule")
-        tell([f"{covered.percent:.1f} % of the rules fire in some test, less than {least:g} %: {named} do not"])
+        tell(
+            [f"{covered.percent:.1f} % of the rules fire in some test, less than {least:g} %: {named} do not"]
+        )
         return False
     return True

@@ -54,7 +54,10 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One unfinished mutation. `parts_done_pct` is of the parts that were to do when it was first seen."""
+    """One unfinished mutation. `parts_done_pct` is of the parts that were to do when it was first seen.
+
+    `table` is the view's name where its inner table is meant, `real_table` what KILL MUTATION must name.
+    """
 
     database: str
     table: str
@@ -69,6 +72,7 @@ class Mutation:
     latest_fail_reason: str
     latest_failed_part: str
     fix_command: str | None
+    real_table: str
 
 
 def read(context: Context, shown: Mapping[Name, str]) -> dict[Name, list[Mutation]]:
@@ -109,4 +113,5 @@ def _mutation(found: Unfinished, shown: str, progress: Progress) -> Mutation:
             failing=failing,
             stuck=stuck,
         ),
+        real_table=found.table,
     )

@@ -260,3 +260,33 @@ def test_every_silence_wakes_the_alerter(client: Client) -> None:
     seen.append(revision(client))
 
     assert seen == sorted(set(seen))
+
+
+def test_many_people_at_once_are_all_answered(client: Client) -> None:
+    """Whoever locks alerts in one order and whoever does in another wait for each other: 503 on PostgreSQL."""
+    found = [fired(client, host=f"ch{number}") for number in range(3)]
+    strange: list[str] = []
+
+    def act(number: int) -> None:
+        mine = client.app.test_client()
+        for turn in range(12):
+            path = f"/api/v1/alerts/{found[(number + turn) % 3]}"
+            mine.post(f"{path}/acknowledge")
+            body = HOUR | {"scope": ("alert", "rule")[(number + turn) % 2]}
+            answer = mine.post(f"{path}/snooze", json=body)
+            if answer.status_code != 200:
+                strange.append(answer.text)
+                continue
+            gone = mine.delete(f"/api/v1/silences/{answer.json['data']['silence_id']}")
+            if gone.status_code not in (200, 404):
+                strange.append(gone.text)
+
+    threads = [threading.Thread(target=act, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert not strange
+    assert good(client.get("/silences")) == []
+    assert [alert(client, one)["snoozed_until"] for one in found] == [None] * 3

@@ -151,10 +151,9 @@ def made(process: ApiProcess) -> dict[str, str]:
         "rule_id": ("/alerts/rules", BODIES["/alerts/rules"]),
         "silence_id": ("/silences", BODIES["/silences"]),
     }
-    ids = {
+    return {
         name: str(process.post(path, json=body).json()["data"]["id"]) for name, (path, body) in bodies.items()
     }
-    return ids
 
 
 # A good body of each route that takes one: hostile is one field of it at a time.

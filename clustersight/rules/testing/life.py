@@ -48,9 +48,7 @@ class Alert:
         detail = detail_of(self.rule, self.instance, self.instance.cluster_id, None)
         summary = detail["summary"] if self.rule.summary else ""
         texts = {**detail, "summary": summary, "fix": detail["fix_command"]}
-        return {
-            name: texts[name] for name in ("summary", "description", "runbook_url", "fix") if texts[name]
-        }
+        return {name: texts[name] for name in ("summary", "description", "runbook_url", "fix") if texts[name]}
 
     @property
     def place(self) -> Place:

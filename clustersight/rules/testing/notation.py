@@ -8,7 +8,7 @@ from enum import StrEnum
 
 # A test of a week by the minute has 10 080.
 MAX_POINTS = 200_000
-SHAPE = '''KEY, or KEY{label="value", …}'''
+SHAPE = """KEY, or KEY{label="value", …}"""
 _LABEL = re.compile(r'\s*([a-zA-Z_]\w*)\s*=\s*("(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')\s*(,|(?=\}))')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}

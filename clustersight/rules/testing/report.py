@@ -66,7 +66,11 @@ def junit(files: Sequence[FileOutcome]) -> bytes:
     for file in files:
         failed = sum(bool(outcome.failures) for outcome in file.outcomes)
         suite = ET.SubElement(
-            root, "testsuite", name=_clean(str(file.path)), tests=str(len(file.outcomes)), failures=str(failed)
+            root,
+            "testsuite",
+            name=_clean(str(file.path)),
+            tests=str(len(file.outcomes)),
+            failures=str(failed),
         )
         for outcome in file.outcomes:
             _case(suite, file.path, outcome)
