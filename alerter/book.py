@@ -123,9 +123,10 @@ def ended(
     """A sender's rows are delivered, or dead: id, alert and severity of each; `now` is steady."""
     with book.lock:
         for row_id, alert_id, severity in rows:
-            told = book.told.get((alert_id, channel)) if alert_id is not None else None
-            if told is None:
+            if alert_id is None:
                 continue
+            # An escalation may be the first that a channel hears of an alert.
+            told = book.told.setdefault((alert_id, channel), Told())
             if told.waiting_id is not None and told.waiting_id <= row_id:
                 told.waiting = told.waiting_severity = told.waiting_id = None
             if good:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clustersight.logs import event
 from clustersight.problem import Problem, SettingsError
 from clustersight.rules import loader, pack
 from clustersight.rules.definition import definition_of, rule_of
@@ -17,6 +19,8 @@ from clustersight.store import rules as stored_rules
 from clustersight.store.database import Connection, Database
 from clustersight.store.rule_sync import Provisioned, clash, sync
 from clustersight.store.rules import RuleType
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +80,13 @@ def stored_hash(db: Connection) -> str:
 
 
 def active(db: Connection) -> dict[str, Rule]:
-    """The rules that hold, of all origins, by id."""
-    return {one.id: rule_of(one) for one in stored_rules.every(db) if one.enabled}
+    """The rules that hold, of all origins, by id; one that cannot be read is left out, and said."""
+    found: dict[str, Rule] = {}
+    for one in stored_rules.every(db):
+        if one.enabled:
+            try:
+                found[one.id] = rule_of(one)
+            except (KeyError, TypeError, ValueError) as error:
+                what = "a stored rule cannot be read; enter it anew over the API"
+                event(log, logging.ERROR, what, rule=one.name, error=repr(error))
+    return found

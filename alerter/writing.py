@@ -170,7 +170,9 @@ class Writing:
             for _, rule, instance in self._leads.values()
             for name in {rule.name, rule.identity} & wanted
         ]
-        return Sources([*fresh, *((rule, place) for rule, place, _ in self._lingering)])
+        # What ends in this pass lingers from now on: else all that it held back would be sent between the two.
+        over = ((one.rule_name, one.place) for key, one in self._book.alerts.items() if key not in self._leads)
+        return Sources([*fresh, *over, *((rule, place) for rule, place, _ in self._lingering)])
 
     @staticmethod
     def _silence_labels(alert: OpenAlert) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import api, fleet, history, page, peer, tier1
+from benchmarks import alerter, api, fleet, history, page, peer, tier1
 from benchmarks.figures import Figure, table
 from benchmarks.place import Place
 from benchmarks.progress import say
@@ -30,6 +30,7 @@ ALL: dict[str, Measure] = {
     fleet.NAME: fleet.measure,
     history.NAME: history.measure,
     api.NAME: api.measure,
+    alerter.NAME: alerter.measure,
 }
 
 

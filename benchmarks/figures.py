@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from clustersight.table import table as aligned
+
+# What a part of a measurement yields: name, unit, values, bound, peer.
+Row = tuple[str, str, Sequence[float], float | None, Sequence[float]]
 
 HEADINGS = ("measurement", "figure", "median", "min..max", "bound", "peer", "ratio", "")
 

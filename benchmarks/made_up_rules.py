@@ -13,6 +13,7 @@ import yaml
 
 from tests.alerter.feeding import CLUSTER, HOST
 
+CLI = (sys.executable, "-P", "-c", "from clustersight.cli import main; main()")
 # As in facts/alerting-engines.md 6.1.
 PER_GROUP = 50
 THRESHOLD = 85
@@ -49,9 +50,7 @@ def rule_name(disk: str) -> str:
 def group(number: int, some: Sequence[str], interval: str, threshold: int = THRESHOLD) -> str:
     """A group of a rule file: a rule for each of these disks."""
     head = f"  - name: group{number}\n    interval: {interval}\n    rules:\n"
-    return head + "".join(
-        _RULE.format(name=rule_name(disk), disk=disk, threshold=threshold) for disk in some
-    )
+    return head + "".join(_RULE.format(name=rule_name(disk), disk=disk, threshold=threshold) for disk in some)
 
 
 def rule_file(number: int, interval: str) -> str:
@@ -84,7 +83,7 @@ def _groups(number: int) -> list[list[str]]:
 
 def exported(path: Path) -> str:
     """What `clustersight rules export` makes of them."""
-    command = [sys.executable, "-m", "clustersight", "rules", "export", "--format", "prometheus", str(path)]
+    command = [*CLI, "rules", "export", "--format", "prometheus", str(path)]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 

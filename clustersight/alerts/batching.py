@@ -56,8 +56,9 @@ def next_batch(waiting: Sequence[Waiting], fits: Fits) -> Batch | None:
     if first.alone or first.notice.kind in _AHEAD:
         return Batch(Form.SINGLE, (first,), plain=first.alone)
     together = [row for row in waiting if not row.alone and row.notice.kind not in _AHEAD]
-    if len({row.bundle for row in together}) > MOST_MESSAGES:
-        return _digest(together, fits)
+    if len({row.bundle for row in together}) > MOST_MESSAGES and not first.notice.grouped:
+        # What is grouped is one message anyway, and of 5000 rows a shorter one.
+        return _digest([row for row in together if not row.notice.grouped], fits)
     return _bundle([row for row in together if row.bundle == first.bundle], fits)
 
 

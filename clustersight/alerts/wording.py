@@ -26,7 +26,7 @@ def detail_of(rule: Rule, instance: Instance, cluster: str, evidence: Mapping[st
     value = math.nan if instance.value is None else instance.value
 
     def fill(text: str) -> str:
-        return _template(text).render(labels, value, evidence or {}) if text else ""
+        return _filled(text, labels, value, evidence or {}) if text else ""
 
     return {
         "rule": rule.name,
@@ -49,6 +49,15 @@ def detail_of(rule: Rule, instance: Instance, cluster: str, evidence: Mapping[st
         "grouped": rule.group is not None,
         "no_data": instance.value is None,
     }
+
+
+def _filled(text: str, labels: Mapping[str, str], value: float, row: Mapping[str, Any]) -> str:
+    """A text that is no template any more, as an older release stored it, is shown with what is wrong."""
+    try:
+        template = _template(text)
+    except templates.TemplateError as error:
+        return f"<error expanding template: {error}> {text}"
+    return template.render(labels, value, row)
 
 
 @lru_cache(maxsize=50_000)

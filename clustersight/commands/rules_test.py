@@ -15,7 +15,7 @@ from clustersight.rules.testing.report import FileOutcome
 from clustersight.table import visible
 
 
-class _Regex(click.ParamType):
+class _Regex(click.ParamType[re.Pattern[str]]):
     name = "regex"
 
     def convert(

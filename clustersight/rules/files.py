@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clustersight.problem import Problem
 
-_ENDINGS = (".yaml", ".yml")
+ENDINGS = (".yaml", ".yml")
 
 
 def find(paths: Sequence[Path]) -> tuple[tuple[Path, ...], list[Problem]]:
@@ -18,7 +18,7 @@ def find(paths: Sequence[Path]) -> tuple[tuple[Path, ...], list[Problem]]:
     for path in paths:
         found = list(_below(path)) if path.is_dir() else [path]
         if not found:
-            what = f"is a folder without a rule file (*{', *'.join(_ENDINGS)}); check that it was filled"
+            what = f"is a folder without a rule file (*{', *'.join(ENDINGS)}); check that it was filled"
             problems.append(Problem(str(path), what))
         elif not path.exists():
             problems.append(Problem(str(path), "does not exist; check the path, and that it is mounted"))
@@ -35,5 +35,5 @@ def _below(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_ENDINGS) and not name.startswith("."):
+            if name.endswith(ENDINGS) and not name.startswith("."):
                 yield Path(root, name)

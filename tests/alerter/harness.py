@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from clustersight.settings.model import (
 )
 from clustersight.store import alerts, clusters, nodes, outbox, snapshots
 from clustersight.store.clusters import Description
-from clustersight.store.database import DATABASE_FILE, Database, sqlite_url
+from clustersight.store.database import Database
 from clustersight.store.nodes import StoredNode
 from clustersight.store.opening import Store
 from clustersight.store.secrets import SecretBox
@@ -253,7 +252,14 @@ def rules(*some: Mapping[str, Any]) -> str:
 Make = Callable[..., Harness]
 
 
-def sqlite_copy(template: Path, folder: Path) -> Database:
-    """A migrated database file of its own."""
-    shutil.copy(template, folder / DATABASE_FILE)
-    return Database(sqlite_url(folder))
+def harnesses(folder: Path, database: Database) -> Iterator[Make]:
+    """Harnesses on one store, stopped at the end."""
+    made: list[Harness] = []
+
+    def harness(**fields: Any) -> Harness:
+        made.append(Harness(folder, database, **fields))
+        return made[-1]
+
+    yield harness
+    for one in made:
+        one.stop()

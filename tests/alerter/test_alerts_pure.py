@@ -262,3 +262,18 @@ def test_groups_have_beats_of_their_own_and_keep_them_over_a_reload() -> None:
     table.follow({"a": rule(), "c": rule(interval_sec=3)}, 10)
     assert table.due(102.0) == []
     assert table.due(103.0) == [3]
+
+
+def test_a_storm_of_a_grouped_rule_is_one_message_also_within_a_backlog() -> None:
+    def row(number: int, rule_name: str, *, grouped: bool) -> Waiting:
+        notice = Notice(kind=NoticeKind.FIRING, summary="s", rule_name=rule_name, grouped=grouped)
+        return Waiting(number, notice)
+
+    rows = [row(n, "Storm", grouped=True) for n in range(500)]
+    rows += [row(500 + n, f"R{n}", grouped=False) for n in range(40)]
+    first = next_batch(rows, fits)
+    assert first is not None
+    assert (first.form, len(first.rows)) == (Form.GROUP, 500)
+    second = next_batch(rows[500:], fits)
+    assert second is not None
+    assert (second.form, len(second.rows)) == (Form.DIGEST, 40)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.alerter.harness import INTERVAL, Harness, Make, Sample, disk, one_rule, rules
+from clustersight.store.database import Database
+from tests.alerter.harness import INTERVAL, Harness, Make, Sample, disk, harnesses, one_rule, rules
+
+
+@pytest.fixture
+def make(tmp_path: Path, database: Database) -> Iterator[Make]:
+    """On SQLite and on PostgreSQL."""
+    yield from harnesses(tmp_path, database)
 
 
 def states(harness: Harness) -> list[str]:

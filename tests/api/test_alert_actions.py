@@ -263,7 +263,7 @@ def test_every_silence_wakes_the_alerter(client: Client) -> None:
 
 
 def test_many_people_at_once_are_all_answered(client: Client) -> None:
-    """Whoever locks alerts in one order and whoever does in another wait for each other: 503 on PostgreSQL."""
+    """On PostgreSQL two who lock alerts in different orders would wait for each other, which is a 503."""
     found = [fired(client, host=f"ch{number}") for number in range(3)]
     strange: list[str] = []
 

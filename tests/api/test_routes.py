@@ -39,7 +39,6 @@ from tests.servers.process import program, wait_until
 from tests.servers.zookeeper import ZooKeeper
 
 ROOT = Path(__file__).parents[2]
-UNKNOWN = "al_000000000000"
 PLACE = re.compile(r"\{\w+\}")
 # A first visit to everything, and what query_log takes to be written.
 READY_SECONDS = 90
@@ -77,7 +76,11 @@ class Asked:
             text = text.replace("{silence}", self.create("/silences", NEW_SILENCE))
         if "{query_hash}" in text:
             text = text.replace("{query_hash}", self.query_hash())
-        return text.replace("{alert}", UNKNOWN)
+        return text.replace("{alert}", self.alert()) if "{alert}" in text else text
+
+    def alert(self) -> str:
+        """The oldest one that fires."""
+        return str(good(self.ask("GET", "/alerts"))[-1]["id"])
 
     def query_hash(self) -> str:
         """Of a SELECT that ran, and that EXPLAIN would not run."""
@@ -106,6 +109,7 @@ def visited(demo: DemoProcess) -> Asked:
         lambda: all(requests.get(url, timeout=20).ok for url in ready), READY_SECONDS, "all was visited"
     )
     wait_until(lambda: asked.query_hash() and failed(asked), READY_SECONDS, "query_log is written")
+    wait_until(lambda: good(asked.ask("GET", "/alerts")), READY_SECONDS, "a rule fires")
     return asked
 
 
@@ -267,6 +271,8 @@ def test_the_readme_shows_how_to_ask() -> None:
 def locked(visited: Asked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A second API on the demo's store, with a password; its URL."""
     config = yaml.safe_load((visited.demo.state / "clustersight.yaml").read_text())
+    for channel in config["notify"]["channels"]:
+        channel["url_file"] = str(visited.demo.state / channel["url_file"])
     environment = {"CLUSTERSIGHT_PASSWORD": PASSWORD}
     server = ApiProcess(tmp_path_factory.mktemp("locked") / "api", config, environment=environment)
     with running(server):
@@ -282,8 +288,9 @@ def test_each_curl_line_of_the_readme_works(
     asked: Asked, locked: str, tmp_path: Path, password: bool, line: str
 ) -> None:
     urls = {"3001": locked if password else asked.url, "9116": str(asked.demo.told["exporter"])}
-    expected = 404 if "<alert-id>" in line else 201 if '"host"' in line else 200
-    command = ADDRESS.sub(lambda address: urls[address[1]], line.replace("<alert-id>", UNKNOWN))
+    expected = 201 if '"host"' in line else 200
+    line = line.replace("<alert-id>", asked.alert())
+    command = ADDRESS.sub(lambda address: urls[address[1]], line)
 
     status, out = curl(f"{ASSIGNED.findall(readme())[0]}\n{command}", tmp_path)
 

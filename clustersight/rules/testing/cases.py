@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -92,8 +92,15 @@ class Case:
     @property
     def last_time(self) -> int:
         """When there is nothing more to look at."""
-        times = [one.eval_time for one in (*self.checks, *(self.notices or ()))]
-        return max([*times, *(one.time for one in self.actions)], default=0)
+        checks = [one.eval_time for one in self.checks]
+        notices = [one.eval_time for one in self.notices or ()]
+        return max([*checks, *notices, *(one.time for one in self.actions)], default=0)
+
+    def named(self) -> Iterator[tuple[str, Spot]]:
+        """The alertnames that it says, with where."""
+        yield from ((one.alertname, one.spot) for one in self.checks)
+        yield from ((one.alertname, one.spot) for one in self.notices or ())
+        yield from ((one.alertname, one.spot) for one in self.actions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ class Tests:
 
 @dataclass(slots=True)
 class Found:
-    """`rules` are those of folders that were given, which tests should cover; `problems` refuse everything."""
+    """`rules` are those of given folders, which tests should cover; `problems` refuse everything."""
 
     tests: list[Tests] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
@@ -91,7 +90,12 @@ def _rules(file: TestFile, pack: Sequence[Rule], problems: list[Problem]) -> Ite
 
 
 def _matching(folder: Path, pattern: str, spot: Spot) -> list[Path]:
-    found = [folder / one for one in sorted(glob.glob(pattern, root_dir=folder))]
+    try:
+        # A plain name may hold `..`, which Path.glob takes too; an absolute pattern it refuses.
+        absolute = Path(pattern).is_absolute()
+        found = sorted(Path("/").glob(pattern.lstrip("/")) if absolute else folder.glob(pattern))
+    except (ValueError, NotImplementedError):
+        found = []
     if not found:
         spot.wrong(f"{pattern!r} is no file beside this one, and no pattern of any")
     return found
@@ -104,8 +108,8 @@ def _link(file: TestFile, rules: Sequence[Rule]) -> None:
     for case in file.cases:
         for one in case.series:
             list(feed(one, sql))
-        for named in (*case.checks, *(case.notices or ()), *case.actions):
-            _require(named.alertname, names, named.spot)
+        for name, spot in case.named():
+            _require(name, names, spot)
 
 
 def _require(name: str, names: Collection[str], spot: Spot) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clustersight.alerts.evaluate import evaluate
 from clustersight.alerts.inhibition import LINGER_SECONDS, Place, Sources, place_of
-from clustersight.alerts.instance import Instance
+from clustersight.alerts.instance import Instance, Phase
 from clustersight.alerts.keys import reach_of
 from clustersight.alerts.leading import AlertKey, Lead, leads
 from clustersight.alerts.planning import Standing, Told, decide, on_resolve
@@ -72,15 +72,18 @@ class Life:
     def __init__(self, rules: Iterable[Rule], sight: TestSight, interval: int) -> None:
         self._sight = sight
         self._interval = interval
-        # A rule without any series of its panel never is anything.
-        self._rules = {rule.name: rule for rule in rules if rule.enabled and sight.has(rule.metric_key)}
+        self._rules = {rule.name: rule for rule in rules if rule.enabled}
         self._wanted = {name for rule in self._rules.values() for name in rule.inhibited_by}
-        self._next_at = dict.fromkeys(self._rules, 0)
+        self._next_at = dict.fromkeys(self._rules, sight.now)
         self._instances: dict[str, dict[str, Instance]] = {}
         self._snoozed: dict[AlertKey, int] = {}
         self._lingering: list[tuple[str, Place, int]] = []
         self.open: dict[AlertKey, Alert] = {}
         self.sent: list[Sent] = []
+
+    def look(self, sight: TestSight) -> None:
+        """Go on with other series."""
+        self._sight = sight
 
     def step(self, now: int) -> None:
         """One pass, at a later time than the one before."""
@@ -138,6 +141,13 @@ class Life:
 
     def _send(self, alert: Alert, kind: NoticeKind, now: int) -> None:
         self.sent.append(Sent(now, kind, alert.names, alert.name, alert.labels))
+
+    def firing(self) -> Iterator[tuple[Rule, str, Instance]]:
+        """Every rule that fires, by itself, with the fingerprint of what for."""
+        for name, own in self._instances.items():
+            for key, instance in own.items():
+                if instance.phase is Phase.FIRING:
+                    yield self._rules[name], key, instance
 
     def named(self, name: str) -> list[Alert]:
         """What fires under a name: the alert's, or that of the rule that leads it."""

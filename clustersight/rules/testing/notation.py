@@ -1,4 +1,4 @@
-"""Series as promtool's tests write them: `disk.usage_pct{disk="a"}` with `0+1x10 _ stale 5x3 1-2x4` (pure)."""
+"""Series as promtool's tests write them: `disk.usage_pct{disk="a"}` and `0+1x10 _ stale 5x3` (pure)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from clustersight.notify.notice import NoticeKind
+from clustersight.problem import unknown
 from clustersight.rules import values
 from clustersight.rules.places import UNUSABLE, Document, Spot
 from clustersight.rules.testing import notation
@@ -23,7 +24,6 @@ from clustersight.rules.testing.cases import (
 )
 from clustersight.rules.testing.notation import NotationError
 from clustersight.rules.values import Reader, kind
-from clustersight.problem import unknown
 
 T = TypeVar("T")
 ANNOTATIONS = ("summary", "description", "runbook_url", "fix")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from xml.etree import ElementTree as ET  # noqa: S405 - it writes
+from xml.etree import ElementTree as ET
 
 from clustersight.duration import format_duration
 from clustersight.rules.testing.running import Failure, Outcome

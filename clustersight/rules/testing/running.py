@@ -27,7 +27,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Outcome:
-    """`firing` are rules that were to fire at a time and did; `silent` those that were looked at and never did."""
+    """`firing` are rules that were to fire and did, `silent` those that were not to, and never did."""
 
     case: Case
     failures: list[Failure] = field(default_factory=list)
@@ -39,7 +39,8 @@ def run(case: Case, rules: Collection[Rule]) -> Outcome:
     """Run one test of these rules, whose series have no problem."""
     sql = {rule.name for rule in rules if rule.sql is not None}
     sight = TestSight([fed for one in case.series for fed in feed(one, sql)], case.interval)
-    life = Life(rules, sight, case.evaluation_interval)
+    # A rule without any series of its panel never is anything.
+    life = Life([r for r in rules if sight.has(r.metric_key)], sight, case.evaluation_interval)
     outcome = Outcome(case)
     fired: set[str] = set()
     for at, until in times(case.last_time, case.evaluation_interval):

@@ -27,8 +27,8 @@ class TestSight:
 
     __test__ = False
 
-    def __init__(self, series: Iterable[Fed | Counter], interval: int) -> None:
-        self.now = 0
+    def __init__(self, series: Iterable[Fed | Counter], interval: int, begin: int = 0) -> None:
+        self.now = self._begin = begin
         self._interval = interval
         every = list(series)
         self._fed: dict[tuple[str, str], list[Fed]] = defaultdict(list)
@@ -56,7 +56,9 @@ class TestSight:
         read = {host: self._last_read((cluster_id, host, panel)) for host in self._hosts[cluster_id, panel]}
         latest = BLIND_INTERVALS * self._interval + SKEW_SECONDS
         good = frozenset(
-            host for host, index in read.items() if index >= 0 and self.now - index * self._interval <= latest
+            host
+            for host, index in read.items()
+            if index >= 0 and self.now - self._begin - index * self._interval <= latest
         )
         values = [value for value in self._values(cluster_id, key, read) if value.host in good]
         # How old a panel is is known above all where it cannot be read.
@@ -65,7 +67,7 @@ class TestSight:
 
     def _last_read(self, run: _Run) -> int:
         """The last interval in which the panel was read, -1 for none."""
-        known, index = self._read[run], self.now // self._interval
+        known, index = self._read[run], (self.now - self._begin) // self._interval
         return index if index >= len(known) else known[index]
 
     def _values(self, cluster_id: str, key: str, read: Mapping[str, int]) -> Iterator[Value]:
