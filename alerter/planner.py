@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from alerter.book import Book, OpenAlert
 from clustersight.alerts.notices import notice_of
@@ -52,12 +53,16 @@ _UNTOLD = Told()
 
 @dataclass(slots=True)
 class Planner:
-    """One pass. `refreshed` brings an alert's text up to date before it is sent; `now` is steady."""
+    """One pass. `refreshed` brings an alert's text up to date before it is sent; `now` is steady.
+
+    `followers` is how many alerts each rule inhibits, by cluster and the rule's name: its message says so.
+    """
 
     book: Book
     now: float
     wall: float
     refreshed: Callable[[OpenAlert], None]
+    followers: Mapping[tuple[str, str], int] = field(default_factory=dict)
     deliveries: Deliveries = field(default_factory=Deliveries)
 
     def firing(self, alert: OpenAlert, targets: Sequence[Target], cooldown_sec: float) -> None:
@@ -72,10 +77,17 @@ class Planner:
         row = None
         if decision.kind is not None:
             self.refreshed(alert)
-            notice = notice_of(decision.kind, alert.plain(), alert.detail)
+            notice = notice_of(decision.kind, alert.plain(), self._with_followers(alert))
             row = _row(alert, channel, decision.kind, notice)
         if row is not None or decision.withdraw:
             self.deliveries.add(alert, channel, decision, row, _why(alert))
+
+    def _with_followers(self, alert: OpenAlert) -> Mapping[str, Any]:
+        number = self.followers.get((alert.cluster_id, alert.rule_name), 0)
+        if not number:
+            return alert.detail
+        said = f"{number} other alert{'s' * (number > 1)} of the cluster follow from this and are not sent."
+        return {**alert.detail, "description": f"{alert.detail['description']}\n{said}".strip()}
 
     def over(self, alert: OpenAlert, channels: Sequence[str]) -> None:
         """An alert that is over: whoever was told that it fires, or was about to be, is told."""

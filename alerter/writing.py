@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -171,7 +172,9 @@ class Writing:
             for name in {rule.name, rule.identity} & wanted
         ]
         # What ends in this pass lingers from now on: else all that it held back would be sent between the two.
-        over = ((one.rule_name, one.place) for key, one in self._book.alerts.items() if key not in self._leads)
+        over = (
+            (one.rule_name, one.place) for key, one in self._book.alerts.items() if key not in self._leads
+        )
         return Sources([*fresh, *over, *((rule, place) for rule, place, _ in self._lingering)])
 
     @staticmethod
@@ -191,6 +194,11 @@ class Writing:
     # -- deliveries ------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
+        self._planner.followers = Counter(
+            (alert.cluster_id, alert.detail["inhibited_by"])
+            for alert in self._after.values()
+            if alert.detail["inhibited_by"]
+        )
         for key, alert in self._after.items():
             lead = self._leads.get(key)
             if lead is None:

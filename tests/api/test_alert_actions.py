@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,13 +89,19 @@ def test_a_wrong_acknowledgement_is_refused(client: Client, body: dict[str, Any]
     assert alert(client, alert_id)["status"] == "active"
 
 
-@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
-def test_a_resolve_in_between_wins(client: Client, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+SLACK = {"name": "slack", "kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/x"}
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "snooze", "escalate"])
+def test_a_resolve_in_between_wins(
+    new_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
     """The alerter commits after the API has looked, and before it writes."""
+    client = new_client(notify={"channels": [SLACK]})
     if client.store.database.is_sqlite:
         pytest.skip("SQLite has one writer: nothing comes in between")
     alert_id = fired(client)
-    name = {"acknowledge": "acknowledge", "snooze": "snooze"}[action]
+    name = {"escalate": "escalated"}.get(action, action)
     real = getattr(alert_changes, name)
 
     def late(*arguments: Any, **named: Any) -> Any:
@@ -105,13 +112,11 @@ def test_a_resolve_in_between_wins(client: Client, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(alert_changes, name, late)
 
-    bad(
-        client.post(f"/alerts/{alert_id}/{action}", None if action == "acknowledge" else HOUR),
-        409,
-        "conflict",
-    )
+    body = HOUR if action == "snooze" else None
+    bad(client.post(f"/alerts/{alert_id}/{action}", body), 409, "conflict")
 
-    assert alert(client, alert_id)["status"] == "resolved"
+    found = alert(client, alert_id)
+    assert (found["status"], found["escalated_at"], found["deliveries"]) == ("resolved", None, [])
     assert [kind for kind, _ in events(client, alert_id)] == ["fired"]
     assert good(client.get("/silences")) == []
 

@@ -243,10 +243,12 @@ def test_the_connection_test_finds_the_demo(asked: Asked) -> None:
 
 BLOCK = re.compile(r"^ *```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 ASSIGNED = re.compile(r"^ *\$ (TOKEN=.*)$", re.MULTILINE)
-# A line that ends in a backslash goes on.
-CURL = re.compile(r"^ *\$ (curl (?:.*\\\n)*.*)$", re.MULTILINE)
+# A line goes on that ends in a backslash, or within quotes.
+CURL = re.compile(r"""^ *\$ (curl (?:'[^']*'|"[^"]*"|\\\n|[^'"\n])*)$""", re.MULTILINE)
 ADDRESS = re.compile(r"http://(?:localhost|127\.0\.0\.1):(\d+)")
 PASSWORD = "your_password"
+# What a line makes, by what its body has.
+MAKING = {"/silences": '"matchers"', "/clusters": '"host":'}
 
 
 def readme() -> str:
@@ -288,7 +290,8 @@ def test_each_curl_line_of_the_readme_works(
     asked: Asked, locked: str, tmp_path: Path, password: bool, line: str
 ) -> None:
     urls = {"3001": locked if password else asked.url, "9116": str(asked.demo.told["exporter"])}
-    expected = 201 if '"host"' in line else 200
+    made = next((path for path, sign in MAKING.items() if sign in line), None)
+    expected = 201 if made is not None else 200
     line = line.replace("<alert-id>", asked.alert())
     command = ADDRESS.sub(lambda address: urls[address[1]], line)
 
@@ -299,8 +302,8 @@ def test_each_curl_line_of_the_readme_works(
         body = json.loads(out)
         assert list(body) == ["data", "meta", "error"]
         assert (body["error"] is None) == (expected < 400)
-        if expected == 201:
-            asked.made.append(f"/clusters/{body['data']['id']}")
+        if made is not None:
+            asked.made.append(f"{made}/{body['data']['id']}")
     else:
         assert out
 

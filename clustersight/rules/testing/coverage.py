@@ -20,7 +20,8 @@ class Coverage:
     @property
     def percent(self) -> float:
         """How many of the rules fire in some test."""
-        return 100.0 * (1 - len(self.never_firing) / len(self.rules)) if self.rules else 100.0
+        every = len(self.rules)
+        return 100.0 * (every - len(self.never_firing)) / every if every else 100.0
 
 
 def coverage(rules: Iterable[Rule], outcomes: Sequence[Outcome]) -> Coverage:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clustersight.problem import Problem, SettingsError, unknown
+from clustersight.problem import Problem, SettingsError
 from clustersight.rules import files as rule_files
 from clustersight.rules.loader import MAX_NODES, is_test, load
 from clustersight.rules.pack import built_in
 from clustersight.rules.places import Document, Spot
+from clustersight.rules.relations import Names
 from clustersight.rules.rule import Rule
 from clustersight.rules.testing import reader
 from clustersight.rules.testing.cases import TestFile
@@ -104,7 +105,7 @@ def _matching(folder: Path, pattern: str, spot: Spot) -> list[Path]:
 def _link(file: TestFile, rules: Sequence[Rule]) -> None:
     """Note what a test says of rules and metrics that there are not."""
     sql = {rule.name for rule in rules if rule.sql is not None}
-    names = {name for rule in rules for name in (rule.name, rule.identity)}
+    names = Names({name for rule in rules for name in (rule.name, rule.identity)})
     for case in file.cases:
         for one in case.series:
             list(feed(one, sql))
@@ -112,11 +113,11 @@ def _link(file: TestFile, rules: Sequence[Rule]) -> None:
             _require(name, names, spot)
 
 
-def _require(name: str, names: Collection[str], spot: Spot) -> None:
+def _require(name: str, names: Names, spot: Spot) -> None:
     if name in names:
         return
     key = next((key for key in ("alertname", "acknowledge", "snooze") if _has(spot, key)), "alertname")
-    spot.at(key).wrong(unknown("rule", name, names))
+    spot.at(key).wrong(names.unknown(name))
 
 
 def _has(spot: Spot, key: str) -> bool:

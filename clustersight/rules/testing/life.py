@@ -119,7 +119,9 @@ class Life:
             for _, rule, instance in found.values()
             for name in {rule.name, rule.identity} & self._wanted
         ]
-        sources = Sources([*fresh, *((name, place) for name, place, _ in self._lingering)])
+        # What ends in this pass lingers already.
+        over = [(alert.name, alert.place) for key, alert in self.open.items() if key not in found]
+        sources = Sources([*fresh, *over, *((name, place) for name, place, _ in self._lingering)])
         for key in found:
             alert = self.open[key]
             alert.inhibited_by = sources.inhibitor(alert.rule.inhibited_by, alert.place)

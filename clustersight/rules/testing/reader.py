@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from clustersight.rules.testing.notation import NotationError
 from clustersight.rules.values import Reader, kind
 
 T = TypeVar("T")
+_PLAIN = re.compile(r"[^\s,#\]}]+")
 ANNOTATIONS = ("summary", "description", "runbook_url", "fix")
 NOTICES = {
     one.value: one for one in (NoticeKind.FIRING, NoticeKind.RISE, NoticeKind.REPEAT, NoticeKind.RESOLVED)
@@ -63,11 +65,20 @@ def _notice_kind(value: Any, spot: Spot) -> Any:
     return spot.wrong(unknown("kind", str(value), NOTICES))
 
 
+def _as_written(spot: Spot) -> str:
+    """A number as the file has it: YAML takes 0x5, which is six zeros here, for hexadecimal."""
+    place = spot.document.tree.place(spot.keys)
+    line = spot.document.tree.text.splitlines()[place.line - 1]
+    found = _PLAIN.match(line, place.column - 1)
+    return found.group() if found else ""
+
+
 def _notation(read: Callable[[str], T]) -> Reader:
     """A reader of what promtool writes as text; a single number needs no quotes."""
 
     def reader(value: Any, spot: Spot) -> Any:
-        text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = _as_written(spot) if number else value
         if not isinstance(text, str):
             return spot.wrong(f"must be text, not {kind(value)}")
         try:
