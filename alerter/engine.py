@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerter import book as books
+from alerter import telling
 from alerter.book import Book
 from alerter.changes import States, states_after
 from alerter.planner import Target
@@ -84,6 +85,7 @@ class Engine:
                 if interval_sec is not None:
                     seconds = self._clock.monotonic() - began
                     passes.put(db, self._pass(interval_sec, found, states, seconds))
+            telling.tell(*writing.told)
             writing.adopt()
         return written
 

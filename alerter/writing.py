@@ -171,7 +171,7 @@ class Writing:
             for _, rule, instance in self._leads.values()
             for name in {rule.name, rule.identity} & wanted
         ]
-        # What ends in this pass lingers from now on: else all that it held back would be sent between the two.
+        # What ends in this pass lingers from now on: else what it held back would be sent in between.
         over = (
             (one.rule_name, one.place) for key, one in self._book.alerts.items() if key not in self._leads
         )
@@ -259,6 +259,15 @@ class Writing:
             fired_at=alert.fired_at,
             detail=alert.detail,
         )
+
+    @property
+    def told(self) -> tuple[list[Event], dict[str, tuple[str, Detail]]]:
+        """What happened, and to which alerts: for the log."""
+        if not self._events:
+            return [], {}
+        over = {one.id: (one.rule_name, one.detail) for one in self._book.alerts.values()}
+        now = {one.id: (one.rule_name, one.detail) for one in self._after.values()}
+        return self._events, over | now
 
     def adopt(self) -> None:
         """It is committed: the book says so too."""

@@ -18,6 +18,13 @@ def unit_of(key: str) -> str:
     return known.unit if known else ""
 
 
+def _shown(evidence: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without the panel's own fix: the rule's stands below."""
+    if evidence is None:
+        return None
+    return {name: value for name, value in evidence.items() if name != "fix_command"}
+
+
 def notice_of(
     kind: NoticeKind,
     alert: Mapping[str, Any],
@@ -45,7 +52,7 @@ def notice_of(
         description=detail["description"],
         runbook_url=detail["runbook_url"],
         fix=detail["fix_command"],
-        evidence=detail["evidence"],
+        evidence=_shown(detail["evidence"]),
         fired_at=alert["fired_at"],
         resolved_at=resolved_at,
         resolve_reason=detail["resolve_reason"],

@@ -39,8 +39,10 @@ def _times_usual(database: Database, cluster: ClusterName, rate: Rate, now: int)
         pieces = tiers.pieces(Tier.RAW, start, end, tiers.reaches(db))
         spans = history.held(db, [one.id for one in known], pieces)
     for one in known:
-        usual = buckets.median(spans.get(one.id, ()))
-        if usual:
+        held = spans.get(one.id, ())
+        usual = buckets.median(held)
+        # Of less than a quarter of the window nobody can say what is usual.
+        if usual and min(span.start for span in held) <= now - rate.window_seconds // 4:
             yield _reading(rate, one, current[one.host, one.labels_json] / usual)
 
 

@@ -84,13 +84,18 @@ def other_labels(notice: Notice) -> Iterator[tuple[str, str]]:
     return ((name, str(value)) for name, value in notice.labels.items() if name not in told)
 
 
+# How long an alert that has just fired does so is noise.
+_WORTH_TELLING_SECONDS = 60.0
+
+
 def news(notice: Notice, now: float) -> str:
     """Why this is sent, with times; `now` in epoch seconds."""
     if notice.kind is NoticeKind.TEST:
         return _TEST
     if is_over(notice):
         return _ending(notice)
-    since = f"since {moment(notice.fired_at)}{_for(now - notice.fired_at)}"
+    lasted = now - notice.fired_at
+    since = f"since {moment(notice.fired_at)}{_for(lasted) if lasted >= _WORTH_TELLING_SECONDS else ''}"
     match notice.kind:
         case NoticeKind.RISE:
             return f"Severity rose to {notice.severity.value}; firing {since}"

@@ -154,12 +154,14 @@ RATES = (
     Rate(
         "queries.p95_times_usual",
         Unit.NONE,
-        "p95 of the last window as a multiple of its own 24 h median; absent below 1 s and below 50 queries.",
+        "p95 of the last window as a multiple of its own 24 h median; absent below 1 s, below 50 queries,"
+        " and in the first 6 hours.",
         # The share is there only of so many queries as a p95 needs.
         (DURATION.name, FAULT_RATIO.name),
         f'sum without (quantile) (({DURATION.name}{{quantile="0.95"}} >= 1)'
         f' / quantile_over_time(0.5, {DURATION.name}{{quantile="0.95"}}[1d]))'
-        f" and on (cluster, host) {FAULT_RATIO.name}",
+        f" and on (cluster, host) {FAULT_RATIO.name}"
+        f' and on (cluster, host) count_over_time({DURATION.name}{{quantile="0.95"}}[18h] offset 6h)',
         window_seconds=86400,
         at_least=1000,
         reading=RateReading.TIMES_USUAL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -88,6 +87,12 @@ class Chain:
 
     def stop(self) -> None:
         self._stack.close()
+
+    def move_clocks(self, shift_seconds: float) -> None:
+        """End both processes and start them with their clocks elsewhere."""
+        self.stop()
+        self.exporter.shift_seconds = self.alerter.shift_seconds = shift_seconds
+        self.start()
 
     # -- what became of it -----------------------------------------------------------------------------
 
@@ -183,7 +188,3 @@ def watched(folder: Path, clusters: Sequence[Mapping[str, Any]], **options: Any)
 def shown(detail: Mapping[str, Any]) -> str:
     """An alert's detail as text, for what must or must not be in it."""
     return json.dumps(detail, ensure_ascii=False)
-
-
-def seconds_since(moment: float) -> float:
-    return time.time() - moment

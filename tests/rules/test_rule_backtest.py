@@ -57,7 +57,7 @@ def test_each_rule_with_when_and_for_how_long(config: Path) -> None:
         "Disk": ("04:00", 660),
         "DiskCritical": ("10:00", 300),
         "Down": ("05:00", 60),
-        "Loss": told["Loss"],
+        "Loss": ("05:00", 330),
     }
     # A raised alert is the same alert.
     assert found["alerts"] == 3
