@@ -42,7 +42,7 @@ def document() -> str:
     score = "\n## The health score\n\nOf every cluster.\n" + _metric_table(HEALTH)
     own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
     own += _metric_table(EXPORTER)
-    own += "\n## The alerter itself\n\nOn its own /metrics; beside `clustersight_build_info` and `process_*`.\n"
+    own += "\n## The alerter itself\n\nBeside `clustersight_build_info` and `process_*`.\n"
     panels = "".join(_section(panel) for panel in ALL)
     return _HEAD + panels + runner + score + own + _metric_table(ALERTER)
 

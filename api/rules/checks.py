@@ -7,7 +7,7 @@ from typing import Any
 
 from api.errors import Conflict, Detail, Invalid
 from clustersight.rules import check, relations
-from clustersight.rules.definition import rule_from, rule_of
+from clustersight.rules.definition import overridden, rule_from, rule_of
 from clustersight.rules.relations import Names
 from clustersight.rules.rule import SQL_PREFIX, Fault, Rule
 from clustersight.rules.values import RESERVED_LABELS
@@ -68,7 +68,7 @@ def require_custom(db: Connection, rule: Rule, given: Mapping[str, Any], rule_id
 
 def require_built_in(stored: StoredRule, overrides: Mapping[str, Any]) -> None:
     """Raise Invalid where what is changed of a built-in rule does not go with the rest of it."""
-    definition = {**stored.definition, **overrides}
+    definition = overridden(stored.definition, overrides)
     found = check.faults(rule_from(stored.name, definition))
     _refuse([_of_override(fault, definition) for fault in found])
 

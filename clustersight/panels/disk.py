@@ -94,7 +94,9 @@ FULL = Rate(
     Unit.HOURS,
     "When a disk is full if it fills on as in the last day; absent below 60 %, and if it does not fill.",
     (USAGE.name,),
-    f"(1 - {USAGE.name}) / (deriv({USAGE.name}[1d]) > 0) / 3600 and {USAGE.name} >= 0.6",
+    # As history/slope.py: a line through a few minutes says nothing about a day.
+    f"(1 - {USAGE.name}) / (deriv({USAGE.name}[1d]) > 0) / 3600 and {USAGE.name} >= 0.6"
+    f" and {USAGE.name} offset 15m",
     _LABELS,
     window_seconds=86400,
     at_least=60,

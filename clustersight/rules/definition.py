@@ -26,9 +26,21 @@ def definition_of(rule: Rule) -> dict[str, Any]:
 
 def rule_of(stored: StoredRule) -> Rule:
     """The rule with what was changed of it over the API."""
-    return rule_from(
-        stored.name, {**stored.definition, **stored.overrides}, stored.origin, enabled=stored.enabled
-    )
+    definition = overridden(stored.definition, stored.overrides)
+    return rule_from(stored.name, definition, stored.origin, enabled=stored.enabled)
+
+
+def overridden(definition: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition with what was changed of it: a resolve threshold that the new threshold passes goes along.
+
+    Who lowers a disk's 85 to 70 means that 80 is no calm any more.
+    """
+    found = {**definition, **overrides}
+    resolve = found.get("resolve_threshold")
+    if "threshold" in overrides and resolve is not None:
+        closer = min if found["operator"] in (Operator.ABOVE, Operator.AT_LEAST) else max
+        found["resolve_threshold"] = closer(resolve, found["threshold"])
+    return found
 
 
 def rule_from(name: str, definition: Mapping[str, Any], origin: str = "", *, enabled: bool = True) -> Rule:

@@ -337,15 +337,14 @@ def test_changes_of_a_built_in_rule_add_up_and_survive_the_next_release(client: 
     assert good(client.get(path))["threshold"] == 90.0
 
 
-def test_a_built_in_threshold_stays_beyond_what_resolves_it(client: Client) -> None:
+def test_a_built_in_threshold_takes_what_resolves_it_along(client: Client) -> None:
+    """Who lowers 85 to 79 does not want to be told of 80."""
     provisioned(client, HYSTERESIS)
     path = f"/alerts/rules/{by_name(client)['Hot']['id']}"
-
-    error = bad(client.put(path, {"threshold": 79.0}), 422, "validation_error")
-
-    assert paths(error) == {"threshold"}
-    assert "80" in error["message"]
-    assert good(client.put(path, {"threshold": 80.0}))["threshold"] == 80.0
+    lowered = good(client.put(path, {"threshold": 79.0}))
+    assert (lowered["threshold"], lowered["resolve_threshold"]) == (79.0, 79.0)
+    raised = good(client.put(path, {"threshold": 95.0}))
+    assert (raised["threshold"], raised["resolve_threshold"]) == (95.0, 80.0)
 
 
 def test_a_rule_may_name_a_built_in_one(client: Client) -> None:

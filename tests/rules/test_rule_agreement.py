@@ -112,6 +112,7 @@ def labels(found: dict[str, str]) -> tuple[tuple[str, str], ...]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(Values)
 @example([(95.0, 50.0, 1.0)] * 3 + [(Gap.MISSING, Gap.MISSING, 1.0)] * 5 + [(Gap.STALE, 85.0, 0.0)] * 4)
+@example([(85.0, 50.0, 0.0)] * 5 + [(85.0, 50.0, 1.0)] * 4)  # what inhibits ends
 def test_alerts_are_those_of_the_alerter(
     migrated_file: Path, tmp_path: Path, steps: list[tuple[Point, ...]]
 ) -> None:
