@@ -60,6 +60,7 @@ class Engine:
         """Take over what a predecessor left. Raises StoreError."""
         with self._database.read() as db:
             self.book = books.load(db, self._clock)
+        self.sight.refresh()  # before anything is said of an alert, names and evidence must be known
         event(log, logging.INFO, "took over", alerts=len(self.book.alerts))
 
     def run(self, due: Iterable[str], interval_sec: int | None) -> int:

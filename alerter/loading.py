@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clustersight.logs import event
@@ -18,7 +18,7 @@ from clustersight.settings.model import RulesSettings
 from clustersight.store import rules as stored_rules
 from clustersight.store.database import Connection, Database
 from clustersight.store.rule_sync import Provisioned, clash, sync
-from clustersight.store.rules import RuleType
+from clustersight.store.rules import RuleType, StoredRule
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,29 @@ def has_any(database: Database) -> bool:
         return any(one.rule_type is not RuleType.CUSTOM for one in stored_rules.every(db))
 
 
-def stored_hash(db: Connection) -> str:
-    """The hash of the stored rules of pack and files: as `read` gives it for their files."""
-    known = (one for one in stored_rules.every(db) if one.rule_type is not RuleType.CUSTOM)
-    return hash_of((one.name, one.definition) for one in known)
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The store's rules: `active` of all origins, by id; `hash` of pack and files, as `read` gives it."""
+
+    mark: tuple[float, ...] = ()
+    active: Mapping[str, Rule] = field(default_factory=dict)
+    hash: str = ""
 
 
-def active(db: Connection) -> dict[str, Rule]:
-    """The rules that hold, of all origins, by id; one that cannot be read is left out, and said."""
+def stored(db: Connection, known: Stored) -> Stored:
+    """The store's rules as they are; `known` again where none was written since. Raises StoreError."""
+    mark = stored_rules.mark(db)
+    if mark == known.mark:
+        return known
+    rules = stored_rules.every(db)
+    files = ((one.name, one.definition) for one in rules if one.rule_type is not RuleType.CUSTOM)
+    return Stored(mark, _active(rules), hash_of(files))
+
+
+def _active(rules: Iterable[StoredRule]) -> dict[str, Rule]:
+    """Those that are on; one that cannot be read is left out, and said."""
     found: dict[str, Rule] = {}
-    for one in stored_rules.every(db):
+    for one in rules:
         if one.enabled:
             try:
                 found[one.id] = rule_of(one)

@@ -9,7 +9,7 @@ from alerter import channels, loading
 from alerter.channels import Senders
 from alerter.engine import Engine, LeaseLost
 from alerter.heartbeat import Heartbeat
-from alerter.loading import RuleSet
+from alerter.loading import RuleSet, Stored
 from alerter.schedule import Timetable
 from alerter.sight import Sight
 from alerter.status import Status
@@ -44,6 +44,7 @@ class Working:
         self._clock = clock
         self._configuration = configuration
         self._files: RuleSet | None = None
+        self._stored = Stored()
         self._lock = threading.Lock()
         self._begun = False
         self._revision = -1
@@ -141,8 +142,8 @@ class Working:
 
     def _read(self, db: Connection) -> tuple[Settings, tuple[ChannelSettings, ...]]:
         settings = overlaid(self._configuration.settings, stored_settings.read(db))
-        self.engine.rules = loading.active(db)
-        self.status.hash = loading.stored_hash(db)
+        self._stored = loading.stored(db, self._stored)
+        self.engine.rules, self.status.hash = self._stored.active, self._stored.hash
         return settings, channels.configured(settings, self._store, db)
 
     def _use(self, settings: Settings, wanted: tuple[ChannelSettings, ...]) -> None:

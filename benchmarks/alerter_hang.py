@@ -23,7 +23,7 @@ EVERY = "1s"
 # Longer than the measurement: the disks are fed once and then stay as they are.
 INTERVAL_SECONDS = 3600
 ROUNDS = 2
-PASSES = 12
+PASSES = 10
 START_SECONDS = 120.0
 PASS_SECONDS = 60.0
 

@@ -180,7 +180,13 @@ def _reloads(both: Both, passes: Passes) -> Iterator[Row]:
         theirs.append(time.monotonic() - began)
     around: list[Pass] = passes.seen[first:]
     yield f"reload of {RULES} rules", "s", ours, None, theirs
-    yield "a pass that began late by a reload, at most", "s", [late(around, INTERVAL_SECONDS)], LATE_SECONDS, ()
+    yield (
+        "a pass that began late by a reload, at most",
+        "s",
+        [late(around, INTERVAL_SECONDS)],
+        LATE_SECONDS,
+        (),
+    )
     yield "pass while reloading", "s", [one.seconds for one in around[1:]], None, ()
 
 

@@ -77,7 +77,7 @@ def put(db: Connection, rows: Sequence[NewRow], now: float) -> list[int]:
     return list(db.execute(inserted, values).scalars())
 
 
-def due(db: Connection, channel: str, now: float) -> list[StoredRow]:
+def due(db: Connection, channel: str, now: float, limit: int = MOST_ROWS) -> list[StoredRow]:
     """Pending rows of a channel that may go, the oldest first.
 
     One that never failed may at once; nor does one wait for a time that is further away than any failure
@@ -85,7 +85,7 @@ def due(db: Connection, channel: str, now: float) -> list[StoredRow]:
     """
     may_go = or_(outbox.c.attempts == 0, outbox.c.due_at <= now, outbox.c.due_at > now + MOST_WAIT_SECONDS)
     query = select(outbox).where(outbox.c.channel == channel, outbox.c.state == PENDING, may_go)
-    return _rows(db, query.order_by(outbox.c.id).limit(MOST_ROWS))
+    return _rows(db, query.order_by(outbox.c.id).limit(limit))
 
 
 def urgent(db: Connection, channel: str, kinds: Iterable[str]) -> list[StoredRow]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from clustersight.ids import Prefix, new_id
 from clustersight.store import revisions
@@ -46,6 +46,13 @@ class StoredRule:
 def every(db: Connection) -> list[StoredRule]:
     """All rules by name."""
     return [_read(row) for row in db.execute(select(rules).order_by(rules.c.name))]
+
+
+def mark(db: Connection) -> tuple[float, ...]:
+    """Changes with every rule, also by a clock that was set back: how many, and when they were written."""
+    at = rules.c.updated_at
+    row = db.execute(select(func.count(), func.max(at), func.sum(at))).one()
+    return tuple(float(one or 0) for one in row)
 
 
 def get(db: Connection, rule_id: str) -> StoredRule | None:

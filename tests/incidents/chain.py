@@ -32,7 +32,7 @@ def of_18(server: ClickHouse18, name: str, **more: Any) -> dict[str, Any]:
 
 
 def of_26(server: EmbeddedServer, name: str, **more: Any) -> dict[str, Any]:
-    """A cluster's configuration: ClickHouse 26.9, over HTTP, as a user of its own: panels leave theirs out."""
+    """A cluster's configuration: ClickHouse 26.9, over HTTP, as a user of its own: panels skip theirs."""
     own = {"protocol": "http", "username": "clustersight"}
     return {"name": name, "host": "127.0.0.1", "port": server.port, **own, **more}
 

@@ -19,7 +19,7 @@ ONE_AT_A_TIME = {"max_concurrent_queries_for_user": 1}
 
 
 class Faulty:
-    """`set_up` makes what stands there before anybody looks, `break_later` what breaks while it is watched."""
+    """`set_up` makes what stands there before anybody looks, `break_later` what breaks while watched."""
 
     def __init__(self, server: EmbeddedServer) -> None:
         self.server = server
@@ -47,7 +47,9 @@ class Faulty:
     def _press(self) -> None:
         """Tables that are nearly, or quite, at a limit of parts; none is merged."""
         self._table("full", "parts_to_delay_insert = 100, parts_to_throw_insert = 10")
-        self._table("slow", "parts_to_delay_insert = 10, parts_to_throw_insert = 1000, max_delay_to_insert = 1")
+        self._table(
+            "slow", "parts_to_delay_insert = 10, parts_to_throw_insert = 1000, max_delay_to_insert = 1"
+        )
         self.server.execute(
             f"CREATE TABLE {DATABASE}.scattered (n UInt64) ENGINE = MergeTree PARTITION BY n % 20 ORDER BY n"
             " SETTINGS max_parts_in_total = 20"

@@ -113,9 +113,7 @@ def remember_yesterday(prometheus: Prometheus, chain: Chain) -> None:
     history = [f"{line} {at}" for line in lines for at in range(start, start + 1800, 15)]
     file = prometheus.folder / "yesterday.txt"
     file.write_text("\n".join([f"# TYPE {family} gauge", *history, "# EOF", ""]), encoding="utf-8")
-    blocks = promtool(
-        "tsdb", "create-blocks-from", "openmetrics", str(file), str(prometheus.folder / "data")
-    )
+    blocks = promtool("tsdb", "create-blocks-from", "openmetrics", str(file), str(prometheus.folder / "data"))
     assert blocks.returncode == 0, blocks.stderr
 
 
@@ -124,8 +122,9 @@ def test_each_fault_arrives(scene: Scene) -> None:
     for rule, severity, labels in ARRIVES:
         alert = chain.wait_alert(
             rule,
-            lambda one, severity=severity, labels=labels: one.severity == severity
-            and labels.items() <= one.detail["labels"].items(),
+            lambda one, severity=severity, labels=labels: (
+                one.severity == severity and labels.items() <= one.detail["labels"].items()
+            ),
         )
         assert alert.detail["inhibited_by"] is None, alert
         chain.wait_message(f"] {rule}", *labels.values())

@@ -51,15 +51,12 @@ def readonly(server: ClickHouse18) -> bool:
 def test_a_lost_keeper_is_told_once_and_what_follows_is_silent(
     tmp_path: Path, zookeeper: ZooKeeper, replicas: list[ClickHouse18]
 ) -> None:
-    pair = of_18(
-        replicas[0], "prod", discover=True, logical_cluster="pair", keeper_nodes=[zookeeper.address]
-    )
+    pair = of_18(replicas[0], "prod", discover=True, logical_cluster="pair", keeper_nodes=[zookeeper.address])
     with replicated(replicas), watched(tmp_path, [pair]) as chain:
         hosts = [f"127.0.0.1:{server.port}" for server in replicas]
         zookeeper.stop()
         try:
-            for host in hosts:
-                a_message_comes_in_time(chain, host)
+            messages_come_in_time(chain, hosts)
             for server in replicas:
                 wait_until(lambda server=server: readonly(server), 90, "the replica is read-only")
             what_follows_is_inhibited(chain, hosts)
@@ -68,19 +65,27 @@ def test_a_lost_keeper_is_told_once_and_what_follows_is_silent(
         all_resolve(chain, hosts)
 
 
-def a_message_comes_in_time(chain: Chain, host: str) -> None:
-    """Within two intervals after the page shows that the node has lost Keeper, with what is to be done."""
+def messages_come_in_time(chain: Chain, hosts: Sequence[str]) -> None:
+    """Within two intervals after the page shows that a node has lost Keeper, with what is to be done."""
+    for host, at in shown_at(chain, hosts).items():
+        message = chain.wait_message("[CRITICAL] KeeperOffline", host)
+        assert message.at - at <= 2 * INTERVAL
+        assert "echo mntr | nc HOST 9181" in message.text
+        assert "never wipe the data of a Keeper while there is no quorum" in message.text
 
-    def is_shown() -> bool:
-        return chain.exporter.value("clickhouse_keeper_online", host=host) == 0
 
-    chain.exporter.wait_for(is_shown, "the page shows it")
-    shown_at = time.time()
-    message = chain.wait_message("[CRITICAL] KeeperOffline", host)
-    # One that is told together with another one before it was looked for may have come earlier.
-    assert message.at - shown_at <= 2 * INTERVAL
-    assert "echo mntr | nc HOST 9181" in message.text
-    assert "never wipe the data of a Keeper while there is no quorum" in message.text
+def shown_at(chain: Chain, hosts: Sequence[str]) -> dict[str, float]:
+    """When the exporter's page said of each node that Keeper is lost, in epoch seconds."""
+    seen: dict[str, float] = {}
+
+    def are_shown() -> bool:
+        for host in set(hosts) - seen.keys():
+            if chain.exporter.value("clickhouse_keeper_online", host=host) == 0:
+                seen[host] = time.time()
+        return len(seen) == len(hosts)
+
+    chain.exporter.wait_for(are_shown, "the page shows it")
+    return seen
 
 
 def what_follows_is_inhibited(chain: Chain, hosts: Sequence[str]) -> None:
