@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
@@ -28,19 +29,29 @@ SETTING = "slack_webhook_url"
 API_CHANNEL = "slack"
 
 
-def configured(settings: Settings, store: Store, db: Connection) -> tuple[ChannelSettings, ...]:
-    """Those that are on. A URL that cannot be decrypted switches its channel off, with a line in the log."""
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """`usable` can be sent to; what waits for a channel of `names` waits on, also while it is not usable."""
+
+    usable: tuple[ChannelSettings, ...]
+    names: tuple[str, ...]
+
+
+def configured(settings: Settings, store: Store, db: Connection) -> Configured:
+    """Those that are on. One whose URL cannot be decrypted is not usable, with a line in the log."""
     own = settings.notify.channels
-    found = [channel for channel in own if channel.is_on]
+    found = tuple(channel for channel in own if channel.is_on)
+    names = tuple(channel.name for channel in found)
     token = stored_settings.read_encrypted(db).get(SETTING)
     if token is None or any(channel.name == API_CHANNEL for channel in own):
-        return tuple(found)
+        return Configured(found, names)
     try:
         url = SecretStr(store.secrets.decrypt(token))
     except Undecryptable as error:
         event(log, logging.ERROR, "channel is off", channel=API_CHANNEL, error=str(error))
-        return tuple(found)
-    return (*found, ChannelSettings(name=API_CHANNEL, kind=ChannelKind.SLACK, url=url))
+        return Configured(found, (*names, API_CHANNEL))
+    made = ChannelSettings(name=API_CHANNEL, kind=ChannelKind.SLACK, url=url)
+    return Configured((*found, made), (*names, API_CHANNEL))
 
 
 class Senders:
@@ -89,7 +100,6 @@ def targets(channels: Sequence[ChannelSettings]) -> tuple[Target, ...]:
 
 def bury(db: Connection, names: Sequence[str], now: float) -> None:
     """End what waits for channels that are not configured any more."""
-    lost = outbox.orphans(db, names)
-    if lost:
+    while lost := outbox.orphans(db, names):
         outbox.dead(db, lost, "the channel is not configured any more", now)
     stored_channels.forget(db, list(names))

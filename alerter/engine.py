@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,13 +53,15 @@ class Engine:
         self.rules: Mapping[str, Rule] = {}
         self.targets: Sequence[Target] = ()
         self.book = Book()
+        # Held while something is written that book and store must both know, by engine and senders.
+        self.lock = threading.RLock()
         self._silences = Silences(clock)
         self._failing: set[str] = set()
         self.failures = 0
 
     def begin(self) -> None:
         """Take over what a predecessor left. Raises StoreError."""
-        with self._database.read() as db:
+        with self.lock, self._database.read() as db:
             self.book = books.load(db, self._clock)
         self.sight.refresh()  # before anything is said of an alert, names and evidence must be known
         event(log, logging.INFO, "took over", alerts=len(self.book.alerts))
@@ -78,7 +81,7 @@ class Engine:
         scene = Scene(self._clock, self.sight, self._silences, self.rules, self.targets, self.book)
         writing = Writing(scene, states, evaluated)
         # Under the lock until the book says so too: no sender ends a row that the book does not know.
-        with self.book.lock:
+        with self.lock:
             with self._database.begin() as db:
                 if not self._leadership.confirm(db, self._clock.wall()):
                     raise LeaseLost

@@ -7,6 +7,7 @@ import threading
 
 import requests
 from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
 
 from clustersight.logs import event
 
@@ -37,9 +38,10 @@ class Heartbeat:
             with requests.get(
                 url.get_secret_value(), timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             ) as answer:
-                if not answer.ok:
+                # Also a redirect: who only says where to ask has not counted the beat.
+                if not 200 <= answer.status_code < 300:
                     problem = f"HTTP {answer.status_code}"
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             problem = type(error).__name__  # its text holds the URL, and the URL a token
         self.sent += not problem
         self.failed += bool(problem)

@@ -66,12 +66,19 @@ class Planner:
     deliveries: Deliveries = field(default_factory=Deliveries)
 
     def firing(self, alert: OpenAlert, targets: Sequence[Target], cooldown_sec: float) -> None:
-        """An alert that is not over: whoever should hear of it now, does."""
+        """An alert that is not over: whoever should hear of it now, does. `targets` are all channels."""
         quiet = alert.detail["inhibited_by"] or alert.detail["silenced_by"]
         standing = Standing(alert.severity, alert.acknowledged, bool(quiet), cooldown_sec)
+        wanted = set(alert.detail["channels"])
         for target in targets:
-            told = self.book.told.get((alert.id, target.name), _UNTOLD)
-            self._follow(alert, target.name, decide(standing, told, self.now))
+            told = self.book.told.get((alert.id, target.name))
+            if told is not None:
+                told.fall(alert.severity)
+            if target.name in wanted:
+                self._follow(alert, target.name, decide(standing, told or _UNTOLD, self.now))
+            elif told is not None and told.waiting is not None:
+                why = "the channel does not take it any more"
+                self.deliveries.add(alert, target.name, Decision(withdraw=True), None, why)
 
     def _follow(self, alert: OpenAlert, channel: str, decision: Decision) -> None:
         row = None

@@ -37,6 +37,7 @@ _OUTAGE = 3
 # Three digests' worth: to read a whole backlog for each message would take a fifth of a core. Only a storm
 # of a grouped rule is read whole, since it is one message.
 _FEW_ROWS = 300
+_GRACE_SECONDS = 60.0
 # A message that is in flight when its channel changes must be ended by whoever sent it.
 _LONGEST_SEND_SECONDS = 60.0
 _AHEAD = (NoticeKind.ESCALATED.value, NoticeKind.TEST.value)
@@ -56,11 +57,11 @@ class Sender:
         self._bucket: Bucket | None = None
         self._failures = 0
         self._not_before = float("-inf")
+        self._begun_at = around.clock.monotonic()
         self._alone: set[int] = set()
         self._attempts: dict[int, int] = {}
         self._state: ChannelState | None = None
         self.counts = Counts()
-        self.busy_since: float | None = None
 
     @property
     def name(self) -> str:
@@ -112,14 +113,15 @@ class Sender:
         clock = self._around.clock
         if self._state is None:
             self._begin()
-        if self._state is not None and self._state.state == PAUSED and self._not_before > clock.monotonic():
-            return min(POLL_SECONDS, self._not_before - clock.monotonic())
-        batch = self._next()
-        if batch is None:
-            return POLL_SECONDS
+        paused = self._not_before - clock.monotonic() if self._is(PAUSED) else 0.0
+        if paused > 0:
+            return min(POLL_SECONDS, paused)
         wait = self._bucket.wait(clock.monotonic()) if self._bucket else 0.0
         if wait > 0:
             return wait
+        batch = self._next()
+        if batch is None:
+            return POLL_SECONDS
         self._send(batch)
         return 0.0
 
@@ -129,9 +131,7 @@ class Sender:
         with self._around.database.read() as db:
             known = channels.every(db).get(self.name)
         self._state = known or ChannelState(self.name, HEALTHY, clock.wall())
-        idle = float("inf")
-        if self._state.last_delivered_at is not None:
-            idle = max(0.0, clock.wall() - self._state.last_delivered_at)
+        idle = max(0.0, clock.wall() - (self._state.last_delivered_at or 0.0))
         self._bucket = full(clock.monotonic(), idle_seconds=idle)
         if self._state.state == PAUSED and self._state.paused_until is not None:
             # Never longer than what a receiver may ask for: the clock may have been set back.
@@ -148,12 +148,21 @@ class Sender:
                 rows = outbox.due(db, self.name, now, _FEW_ROWS)
                 if len(rows) == _FEW_ROWS and rows[0].message.get("grouped"):
                     rows = outbox.due(db, self.name, now)
-            old = outbox.expired(db, self.name, now - self._around.max_age_seconds)
+            old = outbox.expired(db, self.name, self._oldest())
         if old:
-            self._give_up(old, f"not delivered within {self._around.max_age_seconds / 3600:g} h")
+            with self._around.lock:
+                self._give_up(old, f"not delivered within {self._around.max_age_seconds / 3600:g} h")
             rows = [row for row in rows if row.id not in set(old)]
         self._attempts = {row.id: row.attempts for row in rows}
         return next_batch([self._waiting(row) for row in rows], fits)
+
+    def _oldest(self) -> float:
+        """Before when a row was made to be given up: old by the wall clock and by the steady one, which no
+        step moves; and after a restart, which knows of no step before it, everything has one more try."""
+        clock = self._around.clock
+        if clock.monotonic() - self._begun_at < _GRACE_SECONDS:
+            return 0.0
+        return min(clock.wall(), clock.now()) - self._around.max_age_seconds
 
     def _waiting(self, row: StoredRow) -> Waiting:
         return Waiting(row.id, Notice.of_plain(row.message), alone=row.id in self._alone)
@@ -167,18 +176,15 @@ class Sender:
         message = Message(
             self._id(batch), batch.form, batch.notices, self._around.links, sent_at=clock.wall()
         )
-        self.busy_since = clock.monotonic()
-        try:
-            outcome = self._channel.send(message, plain=batch.plain)
-        finally:
-            self.busy_since = None
+        outcome = self._channel.send(message, plain=batch.plain)
         # To go on without would be to send it again: it is written, however long the store takes.
         while not self._noted(batch, outcome) and not self._stopped:
             time.sleep(RETRY_SECONDS)
 
     def _noted(self, batch: Batch, outcome: Outcome) -> bool:
         try:
-            self._end(batch, outcome)
+            with self._around.lock:
+                self._end(batch, outcome)
         except StoreError as error:
             event(log, logging.ERROR, "a delivery cannot be noted", channel=self.name, error=str(error))
             return False
@@ -195,8 +201,10 @@ class Sender:
             case Delivered():
                 self._delivered(batch)
             case TryAgain(reason):
+                # What needed repair is not repaired because it fails in another way now.
+                state = UNHEALTHY if self._is(UNHEALTHY) else HEALTHY
+                self._later(batch, reason, backoff(self._failures + 1, _random), "retried", state)
                 self._failures += 1
-                self._later(batch, reason, backoff(self._failures, _random), "retried", HEALTHY)
             case Paused(seconds, reason):
                 self._later(batch, reason, seconds, "paused", PAUSED)
             case ChannelBroken(reason):
@@ -206,14 +214,14 @@ class Sender:
 
     def _delivered(self, batch: Batch) -> None:
         now, ids = self._around.clock.wall(), [row.id for row in batch.rows]
-        was = self._state.state if self._state else HEALTHY
+        was_broken = self._is(UNHEALTHY)
         with self._around.database.begin() as db:
             outbox.delivered(db, ids, now)
-            if was == UNHEALTHY or self._failures >= _OUTAGE:
+            if was_broken or self._failures >= _OUTAGE:
                 outbox.repaired(db, self.name, now)
             state = ChannelState(self.name, HEALTHY, self._since(HEALTHY), last_delivered_at=now)
             channels.put(db, state)
-        if was == UNHEALTHY:
+        if was_broken:
             event(log, logging.INFO, "channel works again", channel=self.name)
         self._state, self._failures, self._not_before = state, 0, float("-inf")
         self.counts.add("delivered", len(ids))
@@ -285,7 +293,10 @@ class Sender:
         book, now = self._around.book(), self._around.clock.now()
         books.ended(book, [(i, a, Severity(s)) for i, a, s in rows], self.name, now, good=good)
 
+    def _is(self, state: str) -> bool:
+        return self._state is not None and self._state.state == state
+
     def _since(self, state: str) -> float:
-        if self._state is not None and self._state.state == state:
+        if self._state is not None and self._is(state):
             return self._state.since
         return self._around.clock.wall()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from alerter.steady import SteadyClock
 from clustersight.alerts.evidence import Rows
 from clustersight.alerts.keys import AGE_INTERVALS, AGE_SECONDS, PANELS, is_of_cluster, panel_of
 from clustersight.alerts.readings import BLIND_INTERVALS, KeyReadings, Labels, Value
@@ -21,6 +22,8 @@ from clustersight.store import clusters, nodes, snapshots
 from clustersight.store.database import Connection, Database
 from clustersight.store.snapshots import Snapshot
 
+# After a step of the clock a rate over a day is trusted again after this.
+MOST_BLIND_SECONDS = 3600
 # Statuses that say that there is nothing to know there.
 _NO_PANEL = frozenset({"unsupported", "disabled"})
 
@@ -45,21 +48,23 @@ class Sight:
     """
 
     database: Database
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
+    clock: SteadyClock
     collection: CollectionSettings = field(default_factory=CollectionSettings)
     clusters: Mapping[str, str] = field(default_factory=dict)
+    _looked_at: float = float("-inf")
     _hosts: dict[str, frozenset[str]] = field(default_factory=dict)
     _seen: dict[str, dict[str, dict[str, Seen]]] = field(default_factory=dict)
     _readings: dict[tuple[str, str], KeyReadings] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Read what was stored since. Raises StoreError, and then shows what it showed before."""
+        self.clock.offset()  # a step is noticed before anything is judged by it
         with self.database.read() as db:
             known = {cluster.id: cluster.name for cluster in clusters.active(db)}
             hosts = {one: frozenset(node.host for node in nodes.of_cluster(db, one)) for one in known}
             fresh = {one: self._cluster(db, one, hosts[one]) for one in known}
         self.clusters, self._hosts, self._seen = known, hosts, fresh
+        self._looked_at = self.clock.monotonic()
         self._readings = {}
 
     def _cluster(self, db: Connection, cluster_id: str, hosts: frozenset[str]) -> dict[str, dict[str, Seen]]:
@@ -88,11 +93,14 @@ class Sight:
         if known is not None and known.collected_at == state.collected_at:
             known.status = state.status
             return known
-        now = self.monotonic()
+        now = self.clock.monotonic()
         if state.collected_at is None or whole is None:
             return Seen(None, now, state.status)
-        # At the first sight its age is by the wall clock; a time in the future is of before a step back.
-        age = max(0.0, self.wall() - state.collected_at) if known is None else 0.0
+        # Its age is by the wall clock, which may have been set: never in the future, and it was not there
+        # when this was last looked at.
+        age = max(0.0, self.clock.wall() - state.collected_at)
+        if known is not None:
+            age = min(age, now - self._looked_at)
         return Seen(state.collected_at, now - age, state.status, values_of(whole), payload=whole.payload)
 
     def interval(self, panel: str) -> int:
@@ -119,28 +127,36 @@ class Sight:
             if seen.status not in _NO_PANEL and (host == "") is of_cluster
         }
         latest = BLIND_INTERVALS * self.interval(panel) + SKEW_SECONDS
-        now = self.monotonic()
+        now = self.clock.monotonic()
         good = frozenset(
             host
             for host, seen in present.items()
             if seen.collected_at is not None and now - seen.seen_at <= latest
         )
+        if rate_of(key) is not None and self._rates_unknown(key):
+            return KeyReadings((), frozenset(), frozenset(present))
         values = [v for v in self._values(cluster_id, key, present) if v.host in good]
         return KeyReadings(values, good, frozenset(present) - good)
 
+    def _rates_unknown(self, key: str) -> bool:
+        """After a step of the clock history has a gap, or the same times twice, within a rate's window."""
+        rate = rate_of(key)
+        window = min(rate.window_seconds, MOST_BLIND_SECONDS) if rate else 0
+        return self.clock.monotonic() - self.clock.stepped_at < window + BLIND_INTERVALS * self.interval("")
+
     def _values(self, cluster_id: str, key: str, present: Mapping[str, Seen]) -> Iterator[Value]:
-        known = metric_keys().get(key)
-        if known is None or not isinstance(known.source, Rate):
+        rate = rate_of(key)
+        if rate is None:
             for seen in present.values():
                 yield from seen.values.get(key, ())
             return
         name = ClusterName(cluster_id, self.clusters[cluster_id])
-        for one in rate_values(self.database, name, known.source, self.wall()):
+        for one in rate_values(self.database, name, rate, self.clock.wall()):
             yield Value(one.host, _labels(one.labels), one.value)
 
     def _ages(self, cluster_id: str, key: str) -> KeyReadings:
         """How old each panel is on each node: known also, and above all, where nothing can be read."""
-        now = self.monotonic()
+        now = self.clock.monotonic()
         values = [
             Value(host, (("panel", panel),), self._age(panel, now - seen.seen_at, key))
             for panel, hosts in self._seen.get(cluster_id, {}).items()
@@ -173,7 +189,13 @@ class Sight:
             for seen in hosts.values()
             if seen.collected_at is not None
         ]
-        return self.monotonic() - max(ends) if ends else None
+        return self.clock.monotonic() - max(ends) if ends else None
+
+
+def rate_of(key: str) -> Rate | None:
+    """The rate that a key is, if it is one."""
+    known = metric_keys().get(key)
+    return known.source if known is not None and isinstance(known.source, Rate) else None
 
 
 @cache

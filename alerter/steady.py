@@ -11,13 +11,16 @@ log = logging.getLogger(__name__)
 
 # Slewing and the time between two readings stay below this.
 STEP_SECONDS = 1.0
+# More than this shifts what lies within a window of minutes.
+LARGE_STEP_SECONDS = 30.0
 
 
 class SteadyClock:
     """Begins as the wall clock and goes on as the monotonic one (spec/rules.md, "Life of an alert").
 
     What is measured (for, cooldown, the end of a snooze) is measured on it; what people and other processes
-    read is wall time. `steps` counts how often the two came apart.
+    read is wall time. `steps` counts how often the two came apart, `stepped_at` is when they last did so by
+    much (monotonic).
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -25,6 +28,7 @@ class SteadyClock:
         self._begun = clock.wall() - clock.monotonic()
         self._offset = 0.0
         self.steps = 0
+        self.stepped_at = float("-inf")
 
     def now(self) -> float:
         return self._begun + self._clock.monotonic()
@@ -48,6 +52,8 @@ class SteadyClock:
         offset = self._clock.wall() - self.now()
         if abs(offset - self._offset) > STEP_SECONDS:
             self.steps += 1
+            if abs(offset - self._offset) > LARGE_STEP_SECONDS:
+                self.stepped_at = self._clock.monotonic()
             event(log, logging.WARNING, "the clock was stepped", seconds=round(offset - self._offset, 1))
             self._offset = offset
         return self._offset

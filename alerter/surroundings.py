@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,12 +26,14 @@ class Counts:
 class Surroundings:
     """What all senders share. `may_send` is asked before each message: whether this alerter leads.
 
-    `book` gives the book of today: it is another one after a change of leaders.
+    `lock` is held while the end of a row is written and noted in the book; `book` gives the book of today,
+    which is another one after a change of leaders.
     """
 
     database: Database
     clock: SteadyClock
     book: Callable[[], Book]
+    lock: threading.RLock
     may_send: Callable[[], bool]
     links: Links
     max_age_seconds: float

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
+from alerter import book as books
 from alerter import channels, loading
-from alerter.channels import Senders
+from alerter.channels import Configured, Senders
 from alerter.engine import Engine, LeaseLost
 from alerter.heartbeat import Heartbeat
 from alerter.loading import RuleSet, Stored
@@ -22,8 +23,7 @@ from clustersight.notify.notice import Links
 from clustersight.problem import SettingsError
 from clustersight.process.leadership import Leadership
 from clustersight.settings.model import Settings
-from clustersight.settings.notify import ChannelSettings
-from clustersight.store import alert_changes, outbox, revisions
+from clustersight.store import alert_changes, outbox, passes, revisions
 from clustersight.store import settings as stored_settings
 from clustersight.store.database import Connection
 from clustersight.store.errors import Conflict, StoreError
@@ -53,7 +53,7 @@ class Working:
         self._store_error = ""
         self._settings = configuration.settings
         self.leadership = Leadership(store.database, NAME)
-        self.sight = Sight(store.database, clock.monotonic, clock.wall)
+        self.sight = Sight(store.database, clock)
         self.engine = Engine(store.database, clock, self.sight, self.leadership)
         self.timetable = Timetable()
         self.senders = Senders()
@@ -68,16 +68,21 @@ class Working:
         Raises StoreError and Conflict: then all goes on as before.
         """
         with self._lock:
-            self._files = files
+            before, self._files = self._files, files
             if self._begun:
-                self._store_files()
-            self._configuration, self._revision = configuration, -1
+                try:
+                    self._store_files()
+                except (StoreError, Conflict):
+                    self._files = before
+                    raise
+            self._configuration, self._revision, self._stored = configuration, -1, Stored()
 
     def _store_files(self) -> None:
-        files, self._files = self._files, None
-        if files is not None:
+        if self._files is not None:
             with self._store.database.begin() as db:
-                loading.store(db, files, self._clock.wall())
+                loading.store(db, self._files, self._clock.wall())
+            # Only now: what could not be written is written with the next turn.
+            self._files = None
 
     def require(self, files: RuleSet) -> None:
         """Raise SettingsError for what the store has against these rules; StoreError if it cannot tell."""
@@ -98,6 +103,8 @@ class Working:
             self._begun = False
         except StoreError as error:
             self._tell_store(str(error))
+            # A commit may have gone through whose answer was lost: what the store has counts.
+            self._begun = False
         finally:
             self._tell_status()
 
@@ -119,6 +126,7 @@ class Working:
         except Conflict as error:
             self.status.reload_successful, self.status.problems = False, str(error)
             event(log, logging.ERROR, "the rules of files are not taken over", problem=str(error))
+            self._files = None
         self.engine.begin()
         self._revision = -1
         self._begun = True
@@ -140,27 +148,33 @@ class Working:
             self._rows = rows
             self.senders.wake()
 
-    def _read(self, db: Connection) -> tuple[Settings, tuple[ChannelSettings, ...]]:
+    def _read(self, db: Connection) -> tuple[Settings, Configured]:
         settings = overlaid(self._configuration.settings, stored_settings.read(db))
         self._stored = loading.stored(db, self._stored)
         self.engine.rules, self.status.hash = self._stored.active, self._stored.hash
         return settings, channels.configured(settings, self._store, db)
 
-    def _use(self, settings: Settings, wanted: tuple[ChannelSettings, ...]) -> None:
+    def _use(self, settings: Settings, wanted: Configured) -> None:
         self._settings = settings
         self.sight.collection = settings.collection
         self.status.rules = self.engine.rules
         self.timetable.follow(self.engine.rules, settings.collection.interval_sec)
-        self.engine.targets = channels.targets(wanted)
-        with self._store.database.begin() as db:
-            channels.bury(db, [channel.name for channel in wanted], self._clock.wall())
-        self.senders.follow(wanted, self._around(settings), allow_private=settings.notify.allow_private)
+        self.engine.targets = channels.targets(wanted.usable)
+        around, allow_private = self._around(settings), settings.notify.allow_private
+        self.senders.follow(wanted.usable, around, allow_private=allow_private)
+        with self.engine.lock:
+            with self._store.database.begin() as db:
+                channels.bury(db, wanted.names, self._clock.wall())
+            books.forget_channels(self.engine.book, wanted.names)
+            with self._store.database.begin() as db:
+                passes.forget(db, set(self.timetable.rules))
 
     def _around(self, settings: Settings) -> Surroundings:
         return Surroundings(
             database=self._store.database,
             clock=self._clock,
             book=lambda: self.engine.book,
+            lock=self.engine.lock,
             may_send=lambda: self._begun and self.leadership.holds(self._clock.monotonic()),
             links=Links(_trimmed(settings.grafana.url), _trimmed(settings.api.public_url)),
             max_age_seconds=settings.notify.max_age.total_seconds(),

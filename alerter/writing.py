@@ -10,13 +10,13 @@ from typing import Any
 from alerter import planner
 from alerter.book import Book, OpenAlert
 from alerter.changes import States, Transitions, transitions
-from alerter.planner import Planner, Target
-from alerter.quiet import Silences, silenced_by
+from alerter.planner import Planner, Target, Withdrawal
+from alerter.quiet import Silences, lingering, silenced_by, sources_of
 from alerter.sight import Sight
 from alerter.steady import SteadyClock
 from clustersight.alerts.evaluate import Evaluation, Reason
-from clustersight.alerts.inhibition import LINGER_SECONDS, Place, Sources, place_of
-from clustersight.alerts.keys import reach_of
+from clustersight.alerts.inhibition import Place
+from clustersight.alerts.keys import linger_seconds
 from clustersight.alerts.leading import AlertKey, Lead, leads
 from clustersight.alerts.wording import Detail, detail_of
 from clustersight.ids import Prefix, new_id
@@ -25,6 +25,7 @@ from clustersight.store import alert_changes, alert_events, alerts, outbox, rule
 from clustersight.store.alert_changes import NewAlert
 from clustersight.store.alert_events import Event, EventKind
 from clustersight.store.database import Connection
+from clustersight.store.outbox import Superseded
 
 # How often an open alert's value and text are brought up to date in the store.
 REFRESH_SECONDS = 60.0
@@ -115,6 +116,7 @@ class Writing:
                 fired_at=self._wall,
                 detail=self._detail(lead),
                 written_at=self._now,
+                rule=rule,
             )
             self._after[key] = alert
             self._opened.append(alert)
@@ -127,10 +129,12 @@ class Writing:
             self._refresh(alert)
             self._note(alert, kind, {"severity": alert.severity.value, "value": lead[2].value})
 
-    def _detail(self, lead: Lead) -> dict[str, Any]:
+    def _detail(self, lead: Lead, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What is said of an alert; while its panel shows no row, the row from `before` stays."""
         _rule_id, rule, instance = lead
         sight = self._scene.sight
-        evidence = sight.evidence(instance.cluster_id, rule.metric_key, instance.host, dict(instance.labels))
+        found = sight.evidence(instance.cluster_id, rule.metric_key, instance.host, dict(instance.labels))
+        evidence = found if found is not None else before
         name = sight.clusters.get(instance.cluster_id, instance.cluster_id)
         return detail_of(rule, instance, name, evidence)
 
@@ -140,8 +144,8 @@ class Writing:
         if lead is None or alert.written_at == self._now:
             return
         kept = {name: alert.detail[name] for name in ("inhibited_by", "silenced_by", "channels")}
-        alert.detail = {**self._detail(lead), **kept}
-        alert.written_at = self._now
+        alert.detail = {**self._detail(lead, alert.detail["evidence"]), **kept}
+        alert.written_at, alert.rule = self._now, lead[1]
         self._changed[alert.id] = alert
 
     def _note(self, alert: OpenAlert, kind: EventKind, detail: Mapping[str, Any]) -> None:
@@ -151,36 +155,19 @@ class Writing:
 
     def _hush(self) -> None:
         """Note of every alert what inhibits and what silences it, and that it does so no longer."""
-        sources = self._sources()
+        self._lingering = lingering(self._book, self._now)
+        sources = sources_of(self._book, self._lingering, self._leads, self._scene.rules.values())
         holding = self._scene.silences.holding()
         for key, alert in self._after.items():
             lead = self._leads.get(key)
+            if lead is None:
+                continue  # it is over: what kept it silent stays to be seen
             inhibited = None
-            if lead is not None and lead[1].inhibited_by:
+            if lead[1].inhibited_by:
                 inhibited = sources.inhibitor(lead[1].inhibited_by, alert.place)
             self._set(alert, "inhibited_by", inhibited, EventKind.INHIBITED, EventKind.UNINHIBITED)
-            silence = silenced_by(holding, self._silence_labels(alert)) if holding else None
+            silence = silenced_by(holding, alert) if holding else None
             self._set(alert, "silenced_by", silence, EventKind.SILENCED, EventKind.UNSILENCED)
-
-    def _sources(self) -> Sources:
-        """What fires, and what did until now: of rules that inhibit others."""
-        self._lingering = [one for one in self._book.lingering if 0 <= self._now - one[2] < LINGER_SECONDS]
-        wanted = {name for rule in self._scene.rules.values() for name in rule.inhibited_by}
-        fresh = [
-            (name, place_of(instance.cluster_id, reach_of(rule, instance), dict(instance.labels)))
-            for _, rule, instance in self._leads.values()
-            for name in {rule.name, rule.identity} & wanted
-        ]
-        # What ends in this pass lingers from now on: else what it held back would be sent in between.
-        over = (
-            (one.rule_name, one.place) for key, one in self._book.alerts.items() if key not in self._leads
-        )
-        return Sources([*fresh, *over, *((rule, place) for rule, place, _ in self._lingering)])
-
-    @staticmethod
-    def _silence_labels(alert: OpenAlert) -> dict[str, str]:
-        own = {"alertname": alert.rule_name, "severity": alert.severity.value}
-        return {**alert.detail["labels"], **own}
 
     def _set(self, alert: OpenAlert, name: str, value: str | None, on: EventKind, off: EventKind) -> None:
         before = alert.detail[name]
@@ -204,16 +191,16 @@ class Writing:
             if lead is None:
                 continue
             self._stale_text(alert, lead)
-            targets = planner.matching(self._scene.targets, alert)
-            names = [one.name for one in targets]
+            names = [one.name for one in planner.matching(self._scene.targets, alert)]
             if alert.detail["channels"] != names:
                 alert.detail["channels"] = names
                 self._changed[alert.id] = alert
-            self._planner.firing(alert, targets, lead[1].cooldown_sec)
+            self._planner.firing(alert, self._scene.targets, lead[1].cooldown_sec)
 
     def _stale_text(self, alert: OpenAlert, lead: Lead) -> None:
         old = self._now - alert.written_at >= REFRESH_SECONDS
-        if old and lead[2].value != alert.detail["value"]:
+        # A rule that was edited is another object; so is every rule after a restart.
+        if alert.rule is not lead[1] or (old and lead[2].value != alert.detail["value"]):
             self._refresh(alert)
 
     def _end(self, moved: Transitions) -> None:
@@ -225,7 +212,8 @@ class Writing:
             if over.value is not None:
                 alert.detail["value"] = over.value
             self._over[alert.id] = alert.detail
-            self._lingering.append((alert.rule_name, alert.place, self._now))
+            until = self._now + linger_seconds(alert.detail["metric_key"])
+            self._lingering += [(name, place, until) for name, place in alert.inhibits()]
             self._note(alert, EventKind.RESOLVED, {"reason": over.reason, "value": over.value})
             self._planner.over(alert, channels)
 
@@ -243,9 +231,13 @@ class Writing:
         alert_changes.change(db, changed)
         alert_events.put(db, self._events)
         self._ids = outbox.put(db, self._planner.deliveries.rows, self._wall)
-        for one in self._planner.deliveries.withdrawals:
-            by = self._ids[one.by] if one.by is not None else None
-            outbox.supersede(db, one.alert_id, one.channel, one.reason, self._wall, by=by)
+        outbox.supersede(
+            db, [self._superseded(one) for one in self._planner.deliveries.withdrawals], self._wall
+        )
+
+    def _superseded(self, one: Withdrawal) -> Superseded:
+        by = self._ids[one.by] if one.by is not None else None
+        return Superseded(one.alert_id, one.channel, one.reason, by)
 
     def _new(self, alert: OpenAlert) -> NewAlert:
         lead = self._leads[alert.rule_name, alert.fingerprint]
@@ -272,11 +264,10 @@ class Writing:
     def adopt(self) -> None:
         """It is committed: the book says so too."""
         book = self._book
-        with book.lock:
-            book.instances = self._states.instances
-            book.alerts = self._after
-            book.lingering = self._lingering
-            planner.remember(book, self._planner.deliveries, self._ids)
-            alive = {alert.id for alert in self._after.values()}
-            for key in [key for key in book.told if key[0] not in alive]:
-                del book.told[key]
+        book.instances = self._states.instances
+        book.alerts = self._after
+        book.lingering = self._lingering
+        planner.remember(book, self._planner.deliveries, self._ids)
+        alive = {alert.id for alert in self._after.values()}
+        for key in [key for key in book.told if key[0] not in alive]:
+            del book.told[key]

@@ -129,7 +129,7 @@ class Recorder:
         if cluster_id is None or record.settings not in found.settings.clusters:
             return  # removed, or moved elsewhere, while it was being visited
         at = int(record.collection.started_at)
-        names = names_of(found, cluster_id)
+        names = names_of(found, record.cluster, cluster_id)
         with self._store.database.begin() as db:
             written = self.writer.write(db, cluster_id, record.host, at, history_of(record))
             nodes.put(db, node_of(record, cluster_id))

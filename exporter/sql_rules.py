@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 
+from clustersight.alerts.readings import takes_cluster
 from clustersight.effective import Effective
 from clustersight.logs import event
 from clustersight.panels.panel import Panel, Scope
@@ -23,14 +24,18 @@ def panels_by_cluster(found: Effective) -> dict[str, RulePanels]:
     made = [_panel(rule) for rule in found.sql_rules if _can_be_stored(rule)]
     panels: dict[str, RulePanels] = {}
     for cluster, cluster_id in found.ids.items():
-        wanted = names_of(found, cluster_id)
+        wanted = names_of(found, cluster, cluster_id)
         panels[cluster] = {panel.name: panel for panel in made if panel.name in wanted}
     return panels
 
 
-def names_of(found: Effective, cluster_id: str) -> frozenset[str]:
+def names_of(found: Effective, cluster: str, cluster_id: str) -> frozenset[str]:
     """The panels of the SQL rules that look at a cluster."""
-    looking = (rule for rule in found.sql_rules if not rule.cluster_ids or cluster_id in rule.cluster_ids)
+    looking = (
+        rule
+        for rule in found.sql_rules
+        if (not rule.cluster_ids or cluster_id in rule.cluster_ids) and takes_cluster(rule.match, cluster)
+    )
     return frozenset(SQL_PREFIX + rule.name for rule in looking)
 
 

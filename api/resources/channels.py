@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from enum import StrEnum
 
 from pydantic import Field
@@ -55,11 +56,15 @@ def get_channels() -> list[ChannelShape]:
     """All channels that are configured, as the alerter last found them."""
     with current().database.read() as db:
         known, states = channels.every(current(), db), stored_channels.every(db)
-    return [_shape(one, states.get(one.settings.name)) for one in known]
+    now = current().now
+    return [_shape(one, states.get(one.settings.name), now) for one in known]
 
 
-def _shape(known: Known, found: ChannelState | None) -> ChannelShape:
+def _shape(known: Known, found: ChannelState | None, now: float) -> ChannelShape:
     settings = known.settings
+    if found is not None and found.paused_until is not None and found.paused_until <= now:
+        # The next message says so too; until then nobody waits any more.
+        found = replace(found, state=ChannelCondition.HEALTHY, since=found.paused_until, paused_until=None)
     if found is None or not settings.is_on:
         condition = ChannelCondition.UNUSED if settings.is_on else ChannelCondition.OFF
         found = ChannelState(settings.name, condition, math.nan, last_error=known.problem)

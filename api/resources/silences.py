@@ -15,6 +15,7 @@ from api.errors import Detail, Invalid, NotFound, of_field
 from api.moment import Moment, epoch
 from api.query import Paged, PageMeta, page_meta
 from api.resource import Answer, Resource, Shape
+from clustersight.alerts import silencing
 from clustersight.store import alert_changes, silences
 from clustersight.store.silences import NewSilence, StoredSilence
 from clustersight.times import iso
@@ -130,6 +131,7 @@ def _silence(body: SilenceBody, now: float) -> NewSilence:
     if ends_at > now + 60 * MAX_MINUTES:
         raise of_field("ends_at", "must be within a year")
     _refuse_bad_expressions(body.matchers)
+    _refuse_everything(body.matchers)
     return NewSilence(
         matchers=[matcher.model_dump(mode="json") for matcher in body.matchers],
         starts_at=starts_at,
@@ -145,6 +147,12 @@ def _refuse_bad_expressions(matchers: list[Matcher]) -> None:
     wrong = [Detail(f"matchers.{n}.value", why) for n, why in refused if why]
     if wrong:
         raise Invalid(f"{wrong[0].path} {wrong[0].message}", detail=wrong)
+
+
+def _refuse_everything(matchers: list[Matcher]) -> None:
+    """As Alertmanager does: one matcher at least must want a label to be there."""
+    if all(silencing.matches([one.model_dump(mode="json")], {}) for one in matchers):
+        raise of_field("matchers", "would silence everything; name a label that must be there, with a value")
 
 
 def _shape(stored: StoredSilence, now: float) -> SilenceShape:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 
 # spec/rules.md: "while that rule fires for the same cluster, host or table".
 SCOPE = ("cluster", "host", "database", "table")
-# facts/clickhouse-facts.md 8, incident 1: what follows from a lost Keeper takes minutes to recover after it.
-LINGER_SECONDS = 300.0
+# What followed from an alert is read again within an interval or two after it; but facts/clickhouse-facts.md
+# 8, incident 1: what follows from a lost Keeper takes minutes to recover after it.
+LINGER_SECONDS = 60.0
+KEEPER_LINGER_SECONDS = 300.0
+MOST_LINGER_SECONDS = max(LINGER_SECONDS, KEEPER_LINGER_SECONDS)
 
 Place = tuple[tuple[str, str], ...]
 

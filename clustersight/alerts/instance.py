@@ -82,7 +82,8 @@ def holds(rule: Rule, value: float, before: Instance | None) -> bool:
     """
     if value != value:  # noqa: PLR0124 - NaN
         return False
-    firing = before is not None and before.phase is Phase.FIRING
+    # What fires for want of data says nothing of a value.
+    firing = before is not None and before.phase is Phase.FIRING and before.value is not None
     threshold = rule.threshold
     if firing and rule.resolve_threshold is not None:
         threshold = rule.resolve_threshold

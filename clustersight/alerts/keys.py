@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clustersight.alerts.inhibition import KEEPER_LINGER_SECONDS, LINGER_SECONDS
 from clustersight.alerts.instance import Instance
 from clustersight.metric_keys import HEALTH_PANEL, RUNNER_PANEL, metric_keys
 from clustersight.metrics import Metric
@@ -11,6 +12,7 @@ from clustersight.rules.rule import SQL_PREFIX, Rule
 
 AGE_SECONDS = "collector.age_seconds"
 AGE_INTERVALS = "collector.age_intervals"
+_KEEPER = frozenset({"keeper", "keeper-nodes"})
 PANELS = {panel.name: panel for panel in ALL}
 
 
@@ -34,6 +36,11 @@ def speaks_of_cluster(key: str) -> bool:
     """Whether a key's panel asks one node about the whole cluster, as keeper-nodes does."""
     panel = PANELS.get(panel_of(key))
     return panel is not None and panel.scope is Scope.CLUSTER
+
+
+def linger_seconds(key: str) -> float:
+    """How long an alert on a key still inhibits others after its end."""
+    return KEEPER_LINGER_SECONDS if panel_of(key) in _KEEPER else LINGER_SECONDS
 
 
 def reach_of(rule: Rule, instance: Instance) -> str:

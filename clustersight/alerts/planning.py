@@ -32,6 +32,11 @@ class Told:
     waiting_severity: Severity | None = None
     given_up: bool = False
 
+    def fall(self, severity: Severity) -> None:
+        """The alert is less severe now: if it rises again, that is told again."""
+        if self.severity is not None and rank(self.severity) > rank(severity):
+            self.severity = severity
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

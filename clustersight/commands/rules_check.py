@@ -49,7 +49,7 @@ def check(
     refuse_problems(context, chosen)
     asked = _live(context, chosen, live, file) if live else 0
     found = findings.of(chosen.drafts, chosen.others)
-    tell([findings.text(found)] if found and lint_fatal else [])
+    tell(findings.text(found).splitlines() if found and lint_fatal else [])
     also = f", {count(asked, 'SQL rule')} run on {live}" if live else ""
     click.echo(f"ok: {count(len(chosen.rules), 'rule')} in {count(chosen.files, 'file')}{also}")
     if found:

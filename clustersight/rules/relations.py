@@ -38,8 +38,11 @@ def faults(rule: Rule, rules: Mapping[str, Rule], names: Names) -> Iterator[Faul
     for index, name in enumerate(rule.inhibited_by):
         if name not in names:
             yield Fault(f"inhibited_by.{index}", names.unknown(name))
-        elif name == rule.name:
+        elif name in (rule.name, rule.identity):
             yield Fault(f"inhibited_by.{index}", "is the rule itself, which would silence itself; remove it")
+        elif rule.name in _silencers(name, rules) | _silencers(_identity(name, rules), rules):
+            what = f"is silenced by {rule.name!r} itself: neither would be sent; remove one of the two"
+            yield Fault(f"inhibited_by.{index}", what)
     if rule.raises is None:
         return
     if rule.raises == rule.name:
@@ -48,6 +51,22 @@ def faults(rule: Rule, rules: Mapping[str, Rule], names: Names) -> Iterator[Faul
         yield Fault("raises", names.unknown(rule.raises))
     elif rule.raises in rules:
         yield from _raise_faults(rule, rules[rule.raises])
+
+
+def _identity(name: str, rules: Mapping[str, Rule]) -> str:
+    return rules[name].identity if name in rules else name
+
+
+def _silencers(name: str, rules: Mapping[str, Rule]) -> set[str]:
+    """The rules that silence a rule, and those that silence them."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        one = rules.get(left.pop())
+        new = set(one.inhibited_by) - found if one is not None else set()
+        found |= new
+        left += new
+    return found
 
 
 def _raise_faults(rule: Rule, milder: Rule) -> Iterator[Fault]:

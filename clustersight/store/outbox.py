@@ -128,8 +128,8 @@ def some(db: Connection, ids: Iterable[int]) -> list[StoredRow]:
 
 
 def delivered(db: Connection, ids: Iterable[int], now: float) -> None:
-    """They went out; what was superseded meanwhile went out all the same."""
-    _end(db, ids, DELIVERED, now, "", also=(SUPERSEDED,))
+    """They went out; what was superseded or given up meanwhile went out all the same."""
+    _end(db, ids, DELIVERED, now, "", also=(SUPERSEDED, DEAD))
 
 
 def dead(db: Connection, ids: Iterable[int], reason: str, now: float) -> None:
@@ -137,18 +137,29 @@ def dead(db: Connection, ids: Iterable[int], reason: str, now: float) -> None:
     _end(db, ids, DEAD, now, reason)
 
 
-def supersede(
-    db: Connection, alert_id: str, channel: str, reason: str, now: float, *, by: int | None = None
-) -> None:
-    """What waits of an alert on a channel is not sent any more; escalations are, since somebody asked."""
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """What waits of an alert on a channel is not sent any more; `by` is the row that says more."""
+
+    alert_id: str
+    channel: str
+    reason: str
+    by: int | None
+
+
+def supersede(db: Connection, some: Sequence[Superseded], now: float) -> None:
+    """End what waits; escalations are sent all the same, since somebody asked for them."""
+    rows = [
+        {"alert": o.alert_id, "on": o.channel, "why": o.reason, "by": o.by, "but": o.by or 0} for o in some
+    ]
     statement = (
-        outbox.update()
-        .where(outbox.c.alert_id == alert_id, outbox.c.channel == channel, outbox.c.state == PENDING)
-        .where(outbox.c.kind != "escalated")
+        update(outbox)
+        .where(outbox.c.alert_id == bindparam("alert"), outbox.c.channel == bindparam("on"))
+        .where(outbox.c.state == PENDING, outbox.c.kind != "escalated", outbox.c.id != bindparam("but"))
+        .values(state=SUPERSEDED, ended_at=now, last_error=bindparam("why"), superseded_by=bindparam("by"))
     )
-    if by is not None:
-        statement = statement.where(outbox.c.id != by)
-    db.execute(statement.values(state=SUPERSEDED, ended_at=now, last_error=reason, superseded_by=by))
+    if rows:
+        db.execute(statement, rows)
 
 
 def failed(db: Connection, due_at: Mapping[int, float], reason: str) -> None:

@@ -40,7 +40,11 @@ def sync(db: Connection, wanted: Sequence[Provisioned], now: float) -> int:
     names = {one.name for one in wanted}
     gone = [n for n, row in known.items() if n not in names and row.rule_type != RuleType.CUSTOM]
     new = [_new(one, now) for one in wanted if one.name not in known]
-    changed = [_changed(one, now) for one in wanted if one.name in known and _differs(known[one.name], one)]
+    changed = [
+        _changed(one, known[one.name], now)
+        for one in wanted
+        if one.name in known and _differs(known[one.name], one)
+    ]
     for start in range(0, len(gone), 500):
         db.execute(rules.delete().where(rules.c.name.in_(gone[start : start + 500])))
     if new:
@@ -92,24 +96,22 @@ def _differs(row: Any, one: Provisioned) -> bool:
     return not same or (one.rule_type is RuleType.FILE and row.enabled != one.enabled)
 
 
-def _changed(one: Provisioned, now: float) -> dict[str, Any]:
+def _changed(one: Provisioned, row: Any, now: float) -> dict[str, Any]:
+    # Whether a built-in one is on was said over the API; whether a file's is, by the file.
+    stays = row.rule_type == one.rule_type.value == RuleType.BUILT_IN.value
     return {
         "rule": one.name,
         "type": one.rule_type.value,
         "place": one.origin,
         "definition": _text(one.definition),
-        "on": one.enabled,
+        "on": row.enabled if stays else one.enabled,
+        "overrides": row.overrides_json if stays else "{}",
         "at": now,
     }
 
 
 def _update(db: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
-    of_file = [row for row in changed if row["type"] == RuleType.FILE.value]
-    built_in = [
-        {key: value for key, value in row.items() if key != "on"}
-        for row in changed
-        if row["type"] != RuleType.FILE.value
-    ]
+    """What was changed over the API of a built-in rule is not about the file's that stands for it."""
     statement = (
         update(rules)
         .where(rules.c.name == bindparam("rule"))
@@ -117,11 +119,9 @@ def _update(db: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
             rule_type=bindparam("type"),
             origin=bindparam("place"),
             definition_json=bindparam("definition"),
+            enabled=bindparam("on"),
+            overrides_json=bindparam("overrides"),
             updated_at=bindparam("at"),
         )
     )
-    if of_file:
-        # What was changed of the built-in rule that it stands for is not about this one.
-        db.execute(statement.values(enabled=bindparam("on"), overrides_json="{}"), of_file)
-    if built_in:
-        db.execute(statement, built_in)
+    db.execute(statement, list(changed))

@@ -26,9 +26,9 @@ from tests.servers.process import wait_until
 # What is usual takes six hours to know.
 EARLIER = -7 * 3600.0
 MEGABYTE = 1_000_000
-# A file system of which nobody else uses much: what the disk counts as used is ours.
+# A file system of which others use little, some megabytes: hundreds make that a percent.
 SHARED_MEMORY = Path("/dev/shm")
-ROOM_MEGABYTES = 40
+ROOM_MEGABYTES = 400
 MEMORY_LIMIT = 1_500 * MEGABYTE
 CROWD = 24
 FRAGMENT = """
@@ -46,14 +46,17 @@ FRAGMENT = """
 
 @dataclass
 class Room:
-    """A disk of 40 MB, by keep_free_space_bytes, and one that can be taken away."""
+    """A disk of 400 MB, by keep_free_space_bytes, and one that can be taken away."""
 
     folder: Path
     fragile: Path
 
-    def fill(self, megabytes: int) -> None:
-        """So much is used of it then."""
-        (self.folder / "ballast").write_bytes(os.urandom(megabytes * MEGABYTE))
+    def fill(self, percent: int) -> None:
+        """So much of it is used then; it only grows, for a file that is written anew is short at first."""
+        ballast = self.folder / "ballast"
+        held = ballast.stat().st_size if ballast.exists() else 0
+        with ballast.open("ab") as file:
+            file.write(bytes(ROOM_MEGABYTES * MEGABYTE * percent // 100 - held))
 
     @property
     def fragment(self) -> str:
@@ -71,12 +74,14 @@ def room(tmp_path: Path) -> Iterator[Room]:
     shutil.rmtree(found.folder)
 
 
+# It takes a minute and a half, and 400 MB of /dev/shm, which a container need not have.
+@pytest.mark.soak
 def test_a_server_that_runs_out_of_room(tmp_path: Path, room: Room, own_embedded) -> None:
     server = own_embedded(fragment=room.fragment)
-    room.fill(26)
+    room.fill(65)
     with watched(tmp_path / "chain", [of_26(server, "prod")], shift_seconds=EARLIER) as chain:
         hours_ago(chain, server)
-        room.fill(30)
+        room.fill(75)
         chain.move_clocks(0.0)
         chain.wait_message("[WARNING] DiskWillFill on prod", "disk=room")
         with slow_users(server):
@@ -143,10 +148,10 @@ def fill_memory(server: EmbeddedServer) -> None:
 
 def a_disk_fills(chain: Chain, room: Room) -> None:
     """First a warning, whose severity rises; the faster it goes, the sooner it is full."""
-    room.fill(36)
+    room.fill(89)
     chain.wait_message("[WARNING] DiskUsage", "disk=room")
     chain.wait_message("[CRITICAL] DiskWillFill (severity rose)", "disk=room")
-    room.fill(39)
+    room.fill(97)
     message = chain.wait_message("[CRITICAL] DiskUsage (severity rose)", "disk=room")
     assert "never rm in store/ or data/" in message.fix
 

@@ -106,7 +106,8 @@ def test_a_name_is_unique_over_all_files(loaded):
 def test_a_rule_that_cannot_be_read_is_still_one_that_others_may_name(loaded):
     found = loaded(
         f"{HEAD}      - {{alert: A, expr: server.up = 0}}\n"
-        "      - {alert: B, expr: server.up == 0, severity: critical, raises: A, inhibited_by: [A]}\n"
+        "      - {alert: B, expr: server.up == 0, severity: critical, raises: A}\n"
+        "      - {alert: C, expr: server.up == 0, inhibited_by: [A]}\n"
     )
     assert [p.line for p in found.problems] == [4]
 

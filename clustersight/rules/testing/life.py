@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from clustersight.alerts.evaluate import evaluate
-from clustersight.alerts.inhibition import LINGER_SECONDS, Place, Sources, place_of
+from clustersight.alerts.inhibition import Place, Sources, place_of
 from clustersight.alerts.instance import Instance, Phase
-from clustersight.alerts.keys import reach_of
+from clustersight.alerts.keys import linger_seconds, reach_of
 from clustersight.alerts.leading import AlertKey, Lead, leads
 from clustersight.alerts.planning import Standing, Told, decide, on_resolve
 from clustersight.alerts.wording import detail_of, labels_of
@@ -54,6 +54,11 @@ class Alert:
     def place(self) -> Place:
         return place_of(self.instance.cluster_id, self.instance.host, self.labels)
 
+    def inhibits(self) -> list[tuple[str, Place]]:
+        """As whom and where it inhibits others."""
+        place = place_of(self.instance.cluster_id, reach_of(self.rule, self.instance), self.labels)
+        return [(name, place) for name in sorted(self.names)]
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -77,7 +82,7 @@ class Life:
         self._next_at = dict.fromkeys(self._rules, sight.now)
         self._instances: dict[str, dict[str, Instance]] = {}
         self._snoozed: dict[AlertKey, int] = {}
-        self._lingering: list[tuple[str, Place, int]] = []
+        self._lingering: list[tuple[str, Place, float]] = []
         self.open: dict[AlertKey, Alert] = {}
         self.sent: list[Sent] = []
 
@@ -113,14 +118,14 @@ class Life:
         known.rule, known.instance = rule, instance
 
     def _inhibit(self, found: Mapping[AlertKey, Lead], now: int) -> None:
-        self._lingering = [one for one in self._lingering if now - one[2] < LINGER_SECONDS]
+        self._lingering = [one for one in self._lingering if now < one[2]]
         fresh = [
             (name, place_of(instance.cluster_id, reach_of(rule, instance), dict(instance.labels)))
             for _, rule, instance in found.values()
             for name in {rule.name, rule.identity} & self._wanted
         ]
         # What ends in this pass lingers already.
-        over = [(alert.name, alert.place) for key, alert in self.open.items() if key not in found]
+        over = [part for key, alert in self.open.items() if key not in found for part in alert.inhibits()]
         sources = Sources([*fresh, *over, *((name, place) for name, place, _ in self._lingering)])
         for key in found:
             alert = self.open[key]
@@ -130,13 +135,15 @@ class Life:
         quiet = alert.inhibited_by is not None or now < self._snoozed.get(key, 0)
         severity = alert.rule.severity
         standing = Standing(severity, alert.acknowledged, quiet, alert.rule.cooldown_sec)
+        alert.told.fall(severity)
         decision = decide(standing, alert.told, now)
         if decision.kind is not None:
             alert.told.severity, alert.told.at = severity, now
             self._send(alert, decision.kind, now)
 
     def _end(self, alert: Alert, now: int) -> None:
-        self._lingering.append((alert.name, alert.place, now))
+        until = now + linger_seconds(alert.rule.metric_key)
+        self._lingering += [(name, place, until) for name, place in alert.inhibits()]
         decision, _ = on_resolve(alert.told)
         if decision.kind is not None:
             self._send(alert, decision.kind, now)

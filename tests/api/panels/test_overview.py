@@ -13,7 +13,7 @@ from api.collector import CollectionState, CollectorStatus, collection_state, co
 from api.resources.overview import ClusterOverviewItem
 from clustersight.ids import Prefix, new_id
 from clustersight.settings.model import CollectionSettings
-from clustersight.store import clusters, schema
+from clustersight.store import alert_schema, clusters
 from clustersight.store.nodes import StoredNode
 from clustersight.store.snapshots import Snapshot
 from tests.api.answers import good
@@ -103,7 +103,7 @@ def test_unresolved_alerts_are_counted_by_severity(watching: Watching, embedded:
     with client.store.database.begin() as db:
         for number, (severity, status) in enumerate(kinds):
             db.execute(
-                schema.alerts.insert().values(
+                alert_schema.alerts.insert().values(
                     id=new_id(Prefix.ALERT), rule_id=new_id(Prefix.RULE), rule_name="r", status=status,
                     cluster_id=only_id(client), fingerprint=str(number), severity=severity, fired_at=1.0,
                     detail_json="{}",
