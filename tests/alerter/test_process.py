@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
+from alerter.heartbeat import Heartbeat
 from clustersight.alerter_metrics import ALERTER
 from tests.alerter.feeding import Feeder
 from tests.alerter.harness import one_rule
@@ -166,3 +168,24 @@ def test_without_clusters_it_waits_and_is_ready(tmp_path: Path, alerter: Start) 
     process.wait_for(process.is_ready, "ready")
     assert process.get("/-/status").json()["rules"] > 30
     assert requests.post(f"{process.url}/metrics", timeout=5).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b/ping", "http://127.0.0.1:1/ping", "http://" + "x" * 70 + ".example/ping"]
+)
+def test_a_heartbeat_that_cannot_be_sent_is_counted_and_logged_without_its_url(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat = Heartbeat()
+    heartbeat.beat(SecretStr(url))
+    wait_until(lambda: heartbeat.failed == 1, 20, "it failed")
+    assert heartbeat.sent == 0
+    assert "ping" not in caplog.text
+
+
+def test_a_redirect_is_no_heartbeat() -> None:
+    with receiver(301) as (url, asked):
+        heartbeat = Heartbeat()
+        heartbeat.beat(SecretStr(url))
+        wait_until(lambda: heartbeat.failed == 1, 20, "nobody counted it")
+        assert len(asked) == 1

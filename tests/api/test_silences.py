@@ -129,3 +129,20 @@ def test_plain_text_is_no_pattern(client: Client) -> None:
     matcher = {"label": "table", "op": "=", "value": "(a+)+"}
 
     good(client.post("/silences", SILENCE | {"matchers": [matcher]}), 201)
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        {"label": "no_such_label", "op": "!=", "value": "x"},
+        {"label": "host", "op": "=~", "value": ".*"},
+        {"label": "host", "op": "=", "value": ""},
+        {"label": "host", "op": "!~", "value": "h[0-9]+"},
+    ],
+)
+def test_a_silence_of_everything_is_refused(client: Client, matcher: dict[str, str]) -> None:
+    error = bad(client.post("/silences", SILENCE | {"matchers": [matcher]}), 422, "validation_error")
+    assert paths(error) == {"matchers"}
+    assert "everything" in error["message"]
+    with_another = [matcher, *SILENCE["matchers"]]
+    good(client.post("/silences", SILENCE | {"matchers": with_another}), 201)

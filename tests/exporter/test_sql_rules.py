@@ -20,7 +20,7 @@ from clustersight.store import clusters, rules, series, snapshots
 from clustersight.store.database import Database, sqlite_url
 from clustersight.store.snapshots import MOST_NAME, Snapshot
 from exporter.scoring import ours
-from exporter.sql_rules import is_over, panels_by_cluster
+from exporter.sql_rules import is_over, names_of, panels_by_cluster
 from tests.exporter.conftest import QUICK, new, old
 
 if TYPE_CHECKING:
@@ -221,3 +221,9 @@ def test_what_is_no_rules_is_never_over() -> None:
     assert not is_over(plain, {}, ())
     assert not is_over(replace(plain, panel="rule:Mine"), panels, ())
     assert is_over(replace(plain, panel="rule:Other"), panels, ())
+
+
+def test_a_match_on_the_cluster_narrows_where_a_rule_runs() -> None:
+    here = sql_rule("SELECT 1 AS value", "Here", match={"cluster": "c"})
+    there = sql_rule("SELECT 1 AS value", "There", match={"cluster": ("d", "e")})
+    assert names_of(found(here, there), "c", "cl_1") == {"rule:Here"}

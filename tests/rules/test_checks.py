@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from clustersight.rules import check
 from clustersight.rules.fields import ANNOTATIONS, FILE, GROUP, RULE
+from clustersight.rules.loader import load
 from clustersight.rules.rule import Operator, Rule
 from tests.rules.conftest import HEAD
 
@@ -169,3 +170,27 @@ def test_a_thousand_wrong_names_do_not_list_a_thousand_names(loaded):
     assert len(problems) == 1000
     assert "did you mean 'Rule0'" in problems[0].message
     assert max(len(p.message) for p in problems) < 200
+
+
+@pytest.mark.parametrize(
+    "silenced",
+    [{"A": "B", "B": "A"}, {"A": "B", "B": "C", "C": "A"}, {"A": "B", "B": "A, D", "D": "E", "E": ""}],
+    ids=["two", "three", "two of four"],
+)
+def test_rules_that_silence_each_other_are_refused(tmp_path, silenced):
+    rules = ", ".join(
+        f"{{alert: {name}, expr: server.up == 0, inhibited_by: [{by}]}}" for name, by in silenced.items()
+    )
+    file = tmp_path / "circle.yaml"
+    file.write_text(f"groups: [{{name: g, rules: [{rules}]}}]\n")
+    assert any("silenced by" in problem.message for problem in load([file]).problems)
+
+
+def test_a_rule_must_not_silence_the_alert_that_it_raises(tmp_path):
+    file = tmp_path / "own.yaml"
+    rules = (
+        "{alert: A, expr: server.up == 0},"
+        " {alert: B, expr: server.up == 0, severity: critical, raises: A, inhibited_by: [A]}"
+    )
+    file.write_text(f"groups: [{{name: g, rules: [{rules}]}}]\n")
+    assert any("silence itself" in problem.message for problem in load([file]).problems)
