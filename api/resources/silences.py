@@ -47,12 +47,14 @@ class Matcher(Body):
 class SilenceBody(Body):
     """A silence; it ends at `ends_at` or after `duration_minutes`, one of the two."""
 
-    matchers: Annotated[list[Matcher], Field(min_length=1, max_length=50)]
+    matchers: Annotated[list[Matcher], Field(min_length=1, max_length=50)] = Field(
+        examples=[[{"label": "alertname", "op": "=", "value": "DiskUsage"}]]
+    )
     starts_at: Moment | None = None
     ends_at: Moment | None = None
-    duration_minutes: Annotated[int, Field(ge=1, le=MAX_MINUTES)] | None = None
-    by: Annotated[str, Field(min_length=1, max_length=200)]
-    comment: Annotated[str, Field(min_length=1, max_length=2000)]
+    duration_minutes: Annotated[int, Field(ge=1, le=MAX_MINUTES)] | None = Field(default=None, examples=[60])
+    by: Annotated[str, Field(min_length=1, max_length=200)] = Field(examples=["ann"])
+    comment: Annotated[str, Field(min_length=1, max_length=2000)] = Field(examples=["moving disks"])
 
 
 class MatcherShape(Shape):

@@ -12,7 +12,7 @@ from clustersight.panels import errors
 from clustersight.rules.rule import Operator
 from clustersight.settings.notify import Severity
 from clustersight.store import outbox
-from clustersight.store.outbox import NewRow
+from clustersight.store.outbox import NewRow, Superseded
 from clustersight.times import iso
 from tests.api.alerting import DISK, cluster_of, fired, resolved
 from tests.api.answers import bad, envelope, good, meta
@@ -159,7 +159,7 @@ def test_every_delivery_is_shown_with_how_it_ended(client: Client) -> None:
     row = NewRow(alert_id, "slack", "firing", "critical", {})
     with client.store.database.begin() as db:
         first, second, third = outbox.put(db, [row, row, row], now)
-        outbox.supersede(db, alert_id, "slack", "replaced by a later message", now, by=third)
+        outbox.supersede(db, [Superseded(alert_id, "slack", "replaced by a later message", third)], now)
         outbox.delivered(db, [third], now + 5)
         [fourth] = outbox.put(db, [replace(row, kind="repeat")], now)
         outbox.dead(db, [fourth], "HTTP 400: invalid_payload", now + 6)

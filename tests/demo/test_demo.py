@@ -155,6 +155,8 @@ def test_once_with_zookeeper_sees_the_read_only_replicas(folder: Path, zookeeper
     assert "[CRITICAL] ReplicaReadonly: 2 alerts (2 critical) in demo" in done.stderr
 
 
+# `demo --once` follows an alert from its fault to its end in `make test`; this one waits for all of them.
+@pytest.mark.soak
 def test_the_faults_fire_within_a_minute(folder: Path) -> None:
     """What the table of the demo promises of each, on the page and on the terminal."""
     rules = {fault.alert for fault in (*faults(zookeeper=False), LATER)} - {""}

@@ -46,6 +46,8 @@ def host_of(server: ClickHouse18) -> str:
     return f"127.0.0.1:{server.port}"
 
 
+# A minute and a half of waiting for servers that start.
+@pytest.mark.soak
 def test_nodes_that_die_start_again_and_lose_data(tmp_path: Path, servers: list[ClickHouse18]) -> None:
     make_tables(servers)
     three = of_18(servers[0], "prod", discover=True, logical_cluster="three")
