@@ -24,10 +24,10 @@ _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 @click.version_option(__version__, message="clustersight %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Watch ClickHouse: panels from its system tables as Prometheus metrics.
+    """Watch ClickHouse: metrics for Prometheus, alerts in Slack, and a REST API.
 
-    Start with `clustersight demo`, which brings a ClickHouse of its own, or write a
-    clustersight.yaml, look at it with `clustersight config check`, and run `clustersight exporter`.
+    Start with `clustersight demo`, which brings a ClickHouse of its own, or write a clustersight.yaml,
+    look at it with `clustersight config check`, and run `clustersight exporter`, `alerter` and `api`.
     """
     context.meta[KNOWN_NAMES] = KNOWN
 
