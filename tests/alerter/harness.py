@@ -29,6 +29,7 @@ from clustersight.store.nodes import StoredNode
 from clustersight.store.opening import Store
 from clustersight.store.secrets import SecretBox
 from clustersight.store.snapshots import Snapshot
+from tests.servers.process import wait_until
 from tests.servers.slack import SlackStub
 
 INTERVAL = 10
@@ -201,6 +202,15 @@ class Harness:
             self.clock.pass_(step)
             self.alerter.working.tick()
             seconds -= step
+
+    def until(self, condition: Callable[[], object], what: str, timeout_seconds: float = 20) -> None:
+        """Time passes until something is so; a try that fails meanwhile waits by the test's clock."""
+
+        def later() -> object:
+            self.idle(5)
+            return condition()
+
+        wait_until(later, timeout_seconds, what)
 
     def alerts(self, status: str | None = None) -> list[alerts.StoredAlert]:
         with self.database.read() as db:

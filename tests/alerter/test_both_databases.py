@@ -10,7 +10,7 @@ import pytest
 from clustersight.store import alert_retention, channels
 from clustersight.store.database import Database
 from tests.alerter.harness import Make, disk, harnesses, one_rule, slack
-from tests.alerter.test_delivery import settle, silence
+from tests.alerter.test_delivery import ended, silence
 from tests.servers.process import wait_until
 from tests.servers.slack import INVALID_PAYLOAD, ROLLUP_ERROR, SlackStub, rate_limited
 
@@ -45,8 +45,7 @@ def test_a_message_that_waits_is_replaced_by_one_that_says_both(make: Make, stub
     harness.tick(disk(("a", 90.0)))
     wait_until(lambda: harness.rows()[0].attempts == 1, 10, "the first try was refused")
     harness.tick(disk())
-    harness.idle(10)
-    settle(harness, 2)
+    harness.until(ended(harness, 2), "both have ended")
     first, last = harness.rows()
     assert (first.state, first.superseded_by, last.state) == ("superseded", last.id, "delivered")
 
@@ -64,8 +63,7 @@ def test_what_is_silenced_is_withdrawn_and_what_is_refused_is_dead(make: Make, s
         "b": "pending",
     }
     stub.default = INVALID_PAYLOAD
-    harness.idle(10)
-    wait_until(lambda: "dead" in {row.state for row in harness.rows()}, 10, "given up")
+    harness.until(lambda: "dead" in {row.state for row in harness.rows()}, "given up")
     with harness.database.read() as db:
         assert channels.every(db)["slack"].last_error
     for _ in alert_retention.expire(harness.database, harness.clock.wall + 1):

@@ -10,7 +10,7 @@ from clustersight.store import rules as stored_rules
 from clustersight.store.errors import Unavailable
 from clustersight.store.outbox import NewRow
 from tests.alerter.harness import Harness, Make, Sample, disk, one_rule, rules, slack
-from tests.alerter.test_delivery import settle, texts
+from tests.alerter.test_delivery import ended, settle, texts
 from tests.servers.process import wait_until
 from tests.servers.slack import NO_SERVICE, OK, ROLLUP_ERROR, SlackStub
 
@@ -85,8 +85,7 @@ def test_an_escalation_that_ends_leaves_what_waits_and_its_end_is_told(make: Mak
     wait_until(lambda: row(harness, asked).state == "dead", 10, "who asked is told at once")
     harness.tick(disk(("a", 10.0)))
     stub.default = OK
-    harness.idle(310)
-    wait_until(lambda: not any(one.state == "pending" for one in harness.rows()), 20, "all has ended")
+    harness.until(lambda: not any(one.state == "pending" for one in harness.rows()), "all has ended")
     assert [(one.kind, one.state) for one in harness.rows()] == [
         ("firing", "superseded"),
         ("escalated", "dead"),
@@ -223,8 +222,7 @@ def test_a_step_of_the_clock_gives_up_no_message(make: Make, stub: SlackStub) ->
     harness.clock.step(25 * 3600)
     harness.idle(20)
     stub.default = OK
-    harness.idle(300)
-    settle(harness, 1)
+    harness.until(ended(harness, 1), "it goes through")
     assert harness.kinds() == [("firing", "delivered")]
 
 
@@ -276,9 +274,5 @@ def test_a_channel_that_needs_repair_stays_so_while_it_fails_otherwise(make: Mak
     wait_until(lambda: harness.rows()[0].attempts >= 2, 10, "500")
     assert harness.working.status.channels() == {"slack": False}
 
-    def later() -> bool:
-        harness.idle(20)
-        return harness.kinds() == [("firing", "delivered")]
-
-    wait_until(later, 20, "it goes through")
+    harness.until(ended(harness, 1), "it goes through")
     assert harness.working.status.channels() == {"slack": True}
