@@ -6,27 +6,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from alerter.planner import Target
 from alerter.sending import Sender
 from alerter.surroundings import Surroundings
+from clustersight import channels
 from clustersight.logs import event
 from clustersight.notify.kinds import open_channel
 from clustersight.settings.model import Settings
-from clustersight.settings.notify import ChannelKind, ChannelSettings
+from clustersight.settings.notify import ChannelSettings
 from clustersight.store import channels as stored_channels
 from clustersight.store import outbox
-from clustersight.store import settings as stored_settings
 from clustersight.store.database import Connection
-from clustersight.store.errors import Undecryptable
 from clustersight.store.opening import Store
 
 log = logging.getLogger(__name__)
-
-# The API's setting, which is the channel of this name (spec/api.md, "Settings").
-SETTING = "slack_webhook_url"
-API_CHANNEL = "slack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +32,14 @@ class Configured:
 
 def configured(settings: Settings, store: Store, db: Connection) -> Configured:
     """Those that are on. One whose URL cannot be decrypted is not usable, with a line in the log."""
-    own = settings.notify.channels
-    found = tuple(channel for channel in own if channel.is_on)
-    names = tuple(channel.name for channel in found)
-    token = stored_settings.read_encrypted(db).get(SETTING)
-    if token is None or any(channel.name == API_CHANNEL for channel in own):
-        return Configured(found, names)
-    try:
-        url = SecretStr(store.secrets.decrypt(token))
-    except Undecryptable as error:
-        event(log, logging.ERROR, "channel is off", channel=API_CHANNEL, error=str(error))
-        return Configured(found, (*names, API_CHANNEL))
-    made = ChannelSettings(name=API_CHANNEL, kind=ChannelKind.SLACK, url=url)
-    return Configured((*found, made), (*names, API_CHANNEL))
+    known = channels.every(settings.notify.channels, store.secrets, db)
+    for one in known:
+        if one.problem:
+            event(log, logging.ERROR, "channel is off", channel=one.settings.name, error=one.problem)
+    return Configured(
+        usable=tuple(one.settings for one in known if one.settings.is_on),
+        names=tuple(one.settings.name for one in known if one.settings.is_on or one.problem),
+    )
 
 
 class Senders:

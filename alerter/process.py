@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from wsgiref.types import WSGIApplication
 
 from alerter import loading
@@ -18,13 +15,13 @@ from alerter.steady import SteadyClock
 from alerter.working import Working
 from clustersight import __version__
 from clustersight.collection import Clock
-from clustersight.configuration import Configuration, Load
+from clustersight.configuration import Load
 from clustersight.logs import event
 from clustersight.problem import SettingsError
 from clustersight.process.routes import Reply, Request, Route, application, text
-from clustersight.process.serving import Authorized, Server, guarded
+from clustersight.process.service import Service, handle_signals
+from clustersight.process.serving import guarded
 from clustersight.process.ticker import Ticker
-from clustersight.settings.listen import open_listener
 from clustersight.store.errors import StoreError
 from clustersight.store.opening import Store
 
@@ -36,14 +33,12 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _UNAVAILABLE = "503 Service Unavailable"
 
 
-class Alerter:
+class Alerter(Service):
     """Wires work and routes. `load` reads the configuration anew and raises SettingsError."""
 
     def __init__(self, load: Load, store: Store, clock: Clock) -> None:
-        self._load = load
+        super().__init__("alerter", load)
         self._clock = clock
-        self.configuration = load()
-        self._listen = self.configuration.settings.alerter.listen  # it stays that of the start
         self.working = Working(store, SteadyClock(clock), self.configuration)
         self.ticker = Ticker(self._tick, clock)
         self._own = OwnMetrics(self.working.status)
@@ -84,7 +79,7 @@ class Alerter:
             try:
                 configuration = self._load()
                 files = loading.read(configuration.settings.rules)
-                refused = self._would_open(configuration)
+                refused = self.would_open(configuration)
                 if refused:
                     return self._refuse(refused)
                 self.working.require(files)
@@ -103,30 +98,9 @@ class Alerter:
         event(log, logging.ERROR, "reload refused; the last good rules stay", problems=problems)
         return problems
 
-    def _would_open(self, new: Configuration) -> str | None:
-        """Why the address that is served now must not go without authentication or TLS; None if it may."""
-        if (self.tls is not None) != (new.web is not None and new.web.ssl_context() is not None):
-            return "alerter.web_config_file: switching TLS on or off needs a restart"
-        authenticated = new.web is not None and new.web.authenticates
-        return open_listener(
-            "alerter", self._listen, authenticated=authenticated, allow_open=new.settings.alerter.allow_open
-        )
-
     def ask_for_reload(self) -> None:
         """For a signal handler: the reload itself happens elsewhere."""
         self._reload_wanted = True
-
-    @property
-    def authorized(self) -> Authorized | None:
-        """The check of HTTP basic auth of today's configuration; None without users."""
-        web = self.configuration.web
-        return web.authorized if web is not None and web.authenticates else None
-
-    @property
-    def tls(self) -> ssl.SSLContext | None:
-        """The TLS of today's configuration."""
-        web = self.configuration.web
-        return web.ssl_context() if web is not None else None
 
     def app(self) -> WSGIApplication:
         """The WSGI application."""
@@ -173,12 +147,8 @@ class Alerter:
 def run(load: Load, store: Store, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises SettingsError, StoreError and OSError at the start."""
     alerter = Alerter(load, store, Clock(time.time, time.monotonic))
-    _handle_signals(alerter)
-    listen = alerter.configuration.settings.alerter.listen
-    server = Server(listen.host, listen.port, alerter.app(), lambda: alerter.tls)
-    server.start()
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    url = f"{'https' if alerter.tls else 'http'}://{host}:{server.server_port}"
+    handle_signals(alerter.ticker.stop, alerter.ask_for_reload)
+    server, url = alerter.serve(alerter.app())
     event(
         log,
         logging.INFO,
@@ -197,16 +167,3 @@ def run(load: Load, store: Store, *, on_ready: Callable[[str], None] | None = No
         server.shutdown()
         alerter.working.stop()
         event(log, logging.INFO, "stopped")
-
-
-def _handle_signals(alerter: Alerter) -> None:
-    # A handler runs between two instructions of the ticking thread: it must not take a lock.
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        alerter.ticker.stopped = True
-
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        alerter.ask_for_reload()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, reload)

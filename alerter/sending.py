@@ -278,7 +278,7 @@ class Sender:
 
     def _give_up(self, ids: Sequence[int], reason: str) -> None:
         with self._around.database.begin() as db:
-            rows = [row for row in (outbox.get(db, row_id) for row_id in ids) if row is not None]
+            rows = outbox.some(db, ids)
             outbox.dead(db, ids, reason, self._around.clock.wall())
         self._alone.difference_update(ids)
         self.counts.add("dead", len(ids))

@@ -32,7 +32,7 @@ from clustersight.store.opening import Store
 log = logging.getLogger(__name__)
 
 NAME = "alerter"
-# After so long without a renewal another one may lead.
+# What a message that is in flight may take (clustersight/notify/destination.py: 12 s).
 STOP_SECONDS = 15.0
 
 

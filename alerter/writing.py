@@ -31,7 +31,6 @@ from clustersight.store.outbox import Superseded
 REFRESH_SECONDS = 60.0
 # A silence that has ended by the wall clock may still run on the steady one.
 _KEEP_SECONDS = 8 * 86400.0
-_SEEN = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

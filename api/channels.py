@@ -1,50 +1,17 @@
-"""The channels that are configured: those of the file, and the one that is set over the API."""
+"""The channels that are configured, as a request sees them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pydantic import SecretStr
-
 from api.context import Context
-from clustersight.settings.notify import ChannelKind, ChannelSettings
-from clustersight.store import settings as stored_settings
+from clustersight import channels
+from clustersight.channels import Known
+from clustersight.settings.notify import ChannelSettings
 from clustersight.store.database import Connection
-from clustersight.store.errors import Undecryptable
-
-# The setting, and the channel that it is (spec/api.md, "Settings").
-SETTING = "slack_webhook_url"
-SLACK = "slack"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A channel; `problem` says why it cannot be used although it is set."""
-
-    settings: ChannelSettings
-    problem: str = ""
-
-
-def stored_webhook(context: Context, db: Connection) -> tuple[str | None, str]:
-    """The URL that was set over the API, in clear, and why it cannot be used; neither where none is set."""
-    token = stored_settings.read_encrypted(db).get(SETTING)
-    if token is None:
-        return None, ""
-    try:
-        return context.secrets.decrypt(token), ""
-    except Undecryptable as error:
-        return None, str(error)
 
 
 def every(context: Context, db: Connection) -> list[Known]:
-    """All of them, also what is off, in the order of the file."""
-    own = context.settings.notify.channels
-    found = [Known(channel) for channel in own]
-    url, problem = stored_webhook(context, db)
-    if any(channel.name == SLACK for channel in own) or not (url or problem):
-        return found
-    secret = SecretStr(url) if url else None
-    return [*found, Known(ChannelSettings(name=SLACK, kind=ChannelKind.SLACK, url=secret), problem)]
+    """All of them, also what is off."""
+    return channels.every(context.settings.notify.channels, context.secrets, db)
 
 
 def usable(context: Context, db: Connection) -> list[ChannelSettings]:

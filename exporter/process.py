@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from wsgiref.types import WSGIApplication
 
 from clustersight import __version__
@@ -20,9 +17,9 @@ from clustersight.panels import ALL, builtin
 from clustersight.panels.panel import Panel
 from clustersight.problem import SettingsError
 from clustersight.process.routes import HTML, POLICY, Reply, Request, application, text
-from clustersight.process.serving import Authorized, Server, guarded
+from clustersight.process.service import Service, handle_signals
+from clustersight.process.serving import guarded
 from clustersight.process.ticker import Ticker
-from clustersight.settings.listen import open_listener
 from clustersight.settings.model import Settings
 from clustersight.store.opening import Store
 from exporter import landing
@@ -44,18 +41,16 @@ def system_clock() -> Clock:
     return Clock(time.time, time.monotonic)
 
 
-class Exporter:
+class Exporter(Service):
     """Wires collecting, page and routes. `load` reads the configuration anew and raises SettingsError."""
 
     def __init__(
         self, load: Load, clock: Clock, store: Store | None = None, panels: tuple[Panel, ...] = ALL
     ) -> None:
-        self._load = load
+        super().__init__("exporter", load)
         self._clock = clock
         self._panels = panels
-        self.configuration = load()
         settings = self.configuration.settings
-        self._listen = settings.exporter.listen  # it stays that of the start
         self.page = Page(clock.monotonic, extra=self._own)
         self.remembering = Remembering(store, clock, self.configuration, self._watch) if store else None
         self.collecting = Collecting(
@@ -110,7 +105,7 @@ class Exporter:
                 configuration = self._load()
             except SettingsError as error:
                 return self._refuse_reload(str(error))
-            refused = self._would_open(configuration)
+            refused = self.would_open(configuration)
             if refused:
                 return self._refuse_reload(refused)
             self._warn_of_what_stays(configuration.settings)
@@ -123,17 +118,6 @@ class Exporter:
         self.own.reload_successful = False
         event(log, logging.ERROR, "reload refused; the last good configuration stays", problems=problems)
         return problems
-
-    def _would_open(self, new: Configuration) -> str | None:
-        """Why the address that is served now must not go without authentication or TLS; None if it may."""
-        if (self.configuration.web is not None and self.tls is not None) != (
-            new.web is not None and new.web.ssl_context() is not None
-        ):
-            return "exporter.web_config_file: switching TLS on or off needs a restart"
-        authenticated = new.web is not None and new.web.authenticates
-        return open_listener(
-            "exporter", self._listen, authenticated=authenticated, allow_open=new.settings.exporter.allow_open
-        )
 
     def _warn_of_what_stays(self, new: Settings) -> None:
         old = self.configuration.settings
@@ -149,18 +133,6 @@ class Exporter:
         self.collecting.stop(STOP_SECONDS)
         if self.remembering is not None:
             self.remembering.recorder.stop(STOP_SECONDS)
-
-    @property
-    def authorized(self) -> Authorized | None:
-        """The check of HTTP basic auth of today's configuration; None without users."""
-        web = self.configuration.web
-        return web.authorized if web is not None and web.authenticates else None
-
-    @property
-    def tls(self) -> ssl.SSLContext | None:
-        """The TLS of today's configuration."""
-        web = self.configuration.web
-        return web.ssl_context() if web is not None else None
 
     def app(self) -> WSGIApplication:
         """The WSGI application."""
@@ -232,16 +204,9 @@ class Exporter:
 def run(load: Load, store: Store, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises SettingsError and OSError (the address is taken) at the start."""
     exporter = Exporter(load, system_clock(), store)
-    _handle_signals(exporter)
-    settings = exporter.configuration.settings
-    listen = settings.exporter.listen
-    tls = exporter.tls
-    server = Server(listen.host, listen.port, exporter.app(), lambda: exporter.tls)
-    server.start()
-    scheme = "https" if tls else "http"
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    url = f"{scheme}://{host}:{server.server_port}"
-    _announce(settings, url, secured=exporter.authorized is not None)
+    handle_signals(exporter.ticker.stop, exporter.ask_for_reload)
+    server, url = exporter.serve(exporter.app())
+    _announce(exporter.configuration.settings, url, secured=exporter.authorized is not None)
     if on_ready is not None:
         on_ready(url)
     try:
@@ -270,16 +235,3 @@ def _announce(settings: Settings, url: str, *, secured: bool) -> None:
             logging.WARNING,
             "no clusters are configured; give --config FILE, or add some under clusters: and reload",
         )
-
-
-def _handle_signals(exporter: Exporter) -> None:
-    # A handler runs between two instructions of the ticking thread: it must not take a lock.
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        exporter.ticker.stopped = True
-
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        exporter.ask_for_reload()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, reload)

@@ -9,9 +9,9 @@ from enum import StrEnum
 from pydantic import Field
 
 from api import channels
-from api.channels import Known
 from api.context import current
 from api.resource import Resource, Shape
+from clustersight.channels import Known
 from clustersight.settings.notify import ChannelKind, Severity
 from clustersight.store import channels as stored_channels
 from clustersight.store.channels import HEALTHY, PAUSED, UNHEALTHY, ChannelState

@@ -17,6 +17,7 @@ from api.context import current
 from api.errors import Conflict, DeliveryFailed, of_field
 from api.query import NoMeta
 from api.resource import Answer, Resource, Shape
+from clustersight import channels as core
 from clustersight.effective import OVERLAY, overlaid, provisioned
 from clustersight.notify.notice import Notice, NoticeKind
 from clustersight.settings.model import Settings
@@ -26,7 +27,7 @@ from clustersight.store.outbox import NewRow
 
 RESOURCE = Resource("settings", "What can be set without a configuration file.")
 
-SLACK = channels.SETTING
+SLACK = core.SETTING
 TEST_SUMMARY = "Test notification from ClusterSight"
 _SHOWN_CHARACTERS = 4
 # Of a shorter path they would be most of the secret; Slack's have some seventy.
@@ -117,7 +118,7 @@ def post_test_notification() -> Answer[Sent, NoMeta]:
         usable = [channel.name for channel in channels.usable(current(), db)]
         if not usable:
             raise no_channel()
-        chosen = [channels.SLACK] if channels.SLACK in usable else usable
+        chosen = [core.SLACK] if core.SLACK in usable else usable
         ids = outbox.put(db, [_test_row(name) for name in chosen], current().now)
     reason = current().of(Deliveries).wait(ids)
     if reason is not None:
@@ -199,10 +200,10 @@ def _resolves_to_private(host: str) -> bool:
 def _webhook() -> tuple[str | None, Origin, str]:
     """The URL in clear, for us alone; where it comes from, and why it cannot be used."""
     for channel in current().settings.notify.channels:
-        if channel.name == channels.SLACK and channel.url is not None:
+        if channel.name == core.SLACK and channel.url is not None:
             return channel.url.get_secret_value(), Origin.FILE, ""
     with current().database.read() as db:
-        url, problem = channels.stored_webhook(current(), db)
+        url, problem = core.stored_webhook(current().secrets, db)
     return url, Origin.API if url or problem else Origin.DEFAULT, problem
 
 

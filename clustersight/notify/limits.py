@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 HEADER_SIZE = 150
 SECTION_SIZE = 3000
 MESSAGE_SIZE = 12_000
-BLOCKS = 50
 PLAIN_SIZE = 3000
 
 ELLIPSIS = "…"

@@ -62,6 +62,10 @@ class Ticker:
         self._offset = offset
         self._scheduler.run_pending()
 
+    def stop(self) -> None:
+        """End run(), soon. Takes no lock: a signal handler may call it."""
+        self.stopped = True
+
     def run(self) -> None:
         """Turn until `stopped` is set."""
         while not self.stopped:

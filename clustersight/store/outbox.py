@@ -101,11 +101,6 @@ def every(db: Connection) -> list[StoredRow]:
     return _rows(db, select(outbox).order_by(outbox.c.id))
 
 
-def get(db: Connection, row_id: int) -> StoredRow | None:
-    found = _rows(db, select(outbox).where(outbox.c.id == row_id))
-    return found[0] if found else None
-
-
 def of_alert(db: Connection, alert_id: str) -> list[StoredRow]:
     """All rows of an alert, the oldest first."""
     return _rows(db, select(outbox).where(outbox.c.alert_id == alert_id).order_by(outbox.c.id))
