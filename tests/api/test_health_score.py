@@ -125,10 +125,11 @@ def test_without_keeper_the_score_falls_names_keeper_and_recovers(
     [offline] = [d for key, d in deductions(without, "infrastructure").items() if key == "keeper.online"]
     assert (offline["value"], offline["points"]) == (0, 100)
 
+    def is_back() -> bool:
+        # One answer: a session that has just come back may be lost once more before the next one.
+        found = score(api)
+        named = {"keeper.online", "keeper_nodes.up"} & set(deductions(found, "infrastructure"))
+        return (found["overall_score"] or 0) >= before["overall_score"] - 1 and not named
+
     keeper.start()
-    wait_until(
-        lambda: (score(api)["overall_score"] or 0) >= before["overall_score"] - 1,
-        KEEPER_SECONDS,
-        "it is back",
-    )
-    assert not {"keeper.online", "keeper_nodes.up"} & infrastructure()
+    wait_until(is_back, KEEPER_SECONDS, "it is back, and Keeper is not named")
