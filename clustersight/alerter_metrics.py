@@ -42,6 +42,12 @@ EVALUATION_SECONDS = Metric(
     "clustersight_alerter_last_evaluation_duration_seconds", "How long that pass took."
 )
 ALERTS = Metric("clustersight_alerter_alerts", "Alerts that are not resolved.", ("severity",))
+# At most one for each rule and cluster, so that Prometheus can keep them and Grafana mark them.
+FIRING = Metric(
+    "clustersight_alerter_firing_alerts",
+    "Alerts of a rule that are not resolved in a cluster, by severity; absent where there are none.",
+    ("alertname", "cluster", "severity"),
+)
 NOTIFICATIONS = Metric(
     "clustersight_alerter_notifications_total",
     "Notices by how a try to deliver them ended; one message may hold many.",
@@ -62,5 +68,5 @@ OUTBOX_AGE = Metric(
 
 ALERTER: tuple[Metric, ...] = (
     RELOAD_SUCCESSFUL, RELOADED_AT, LEADER, RULES, FAILURES, MISSED, CLOCK_STEPS, HEARTBEATS,
-    LAST_PASS, EVALUATION_SECONDS, ALERTS, NOTIFICATIONS, CHANNEL_HEALTHY, OUTBOX_ROWS, OUTBOX_AGE,
+    LAST_PASS, EVALUATION_SECONDS, ALERTS, FIRING, NOTIFICATIONS, CHANNEL_HEALTHY, OUTBOX_ROWS, OUTBOX_AGE,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from clustersight.metrics import Metric, Rate
 from clustersight.panels import ALL
 from clustersight.panels.panel import Panel
 from clustersight.scores import HEALTH
-from clustersight.self_metrics import EXPORTER, RUNNER, RUNNER_RATES
+from clustersight.self_metrics import API, EXPORTER, RUNNER, RUNNER_RATES
 
 _HEAD = """\
 # Metrics
@@ -27,7 +27,8 @@ _RATES = "\n| rule key | unit | labels | PromQL | meaning |\n|---|---|---|---|--
 
 def metrics() -> tuple[Metric, ...]:
     """Every declared family: the panels' and the runner's."""
-    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *HEALTH, *EXPORTER, *ALERTER)
+    own = (*EXPORTER, *ALERTER, *API)
+    return (*(metric for panel in ALL for metric in panel.metrics), *RUNNER, *HEALTH, *own)
 
 
 def rates() -> tuple[Rate, ...]:
@@ -43,8 +44,12 @@ def document() -> str:
     own = "\n## The exporter itself\n\nWithout `cluster` and `host`; beside the usual `process_*`.\n"
     own += _metric_table(EXPORTER)
     own += "\n## The alerter itself\n\nBeside `clustersight_build_info` and `process_*`.\n"
-    panels = "".join(_section(panel) for panel in ALL)
-    return _HEAD + panels + runner + score + own + _metric_table(ALERTER)
+    own += _metric_table(ALERTER)
+    own += (
+        "\n## The API itself\n\nBeside `clustersight_build_info`, reloads, and `process_*` of each worker.\n"
+    )
+    own += _metric_table(API)
+    return _HEAD + "".join(_section(panel) for panel in ALL) + runner + score + own
 
 
 def _section(panel: Panel) -> str:

@@ -11,6 +11,7 @@ from clustersight import __version__
 from clustersight.commands.cluster import cluster
 from clustersight.commands.config import KNOWN_NAMES, config
 from clustersight.commands.demo import demo
+from clustersight.commands.healthy import healthy
 from clustersight.commands.rules import rules
 from clustersight.commands.scrape import scrape
 from clustersight.commands.store import store
@@ -27,7 +28,7 @@ def main(context: click.Context) -> None:
     """Watch ClickHouse: metrics for Prometheus, alerts in Slack, and a REST API.
 
     Start with `clustersight demo`, which brings a ClickHouse of its own, or write a clustersight.yaml,
-    look at it with `clustersight config check`, and run `clustersight exporter`, `alerter` and `api`.
+    look at it with `clustersight config check`, and run `clustersight up`.
     """
     context.meta[KNOWN_NAMES] = KNOWN
 
@@ -54,5 +55,22 @@ def alerter(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "alerter", *arguments])  # noqa: S606
 
 
-for command in (demo, config, rules, cluster, scrape, store):
+@main.command(context_settings=_PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def up(arguments: tuple[str, ...]) -> None:
+    """Run all three under one supervisor: in one container, or as one unit."""
+    # Anew, without all the commands: it stays as long as its processes.
+    module = "clustersight.commands.up"
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606
+
+
+@main.command(context_settings=_PASS_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dashboards(arguments: tuple[str, ...]) -> None:
+    """Grafana dashboards: build and check their JSON, compare it with a Grafana, push it."""
+    # Of its own, as a process is: the core knows nothing of Grafana, and its SDK is optional.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "grafana", *arguments])  # noqa: S606
+
+
+for command in (demo, config, rules, cluster, scrape, store, healthy):
     main.add_command(command)

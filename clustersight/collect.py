@@ -91,7 +91,7 @@ class _Visit:
         if restarted or moved or greeting.version != self._known_version():
             watch.session.forget()
             # What is known of Keeper's nodes does not end with a server of ClickHouse.
-            lasting = {panel.name for panel in self._plan.panels if panel.survives_node}
+            lasting = {p.name for p in self._plan.panels if p.survives_node or p.lasting_memory}
             watch.memory = {name: kept for name, kept in watch.memory.items() if name in lasting}
         watch.hostname, watch.uptime_seconds = greeting.hostname, greeting.uptime_seconds
         watch.greeted_at = self._clock.monotonic()
@@ -190,6 +190,7 @@ class _Visit:
             expected_readonly=plan.expected_readonly,
             host=watch.node.host,
             endpoint=watch.session.address.endpoint,
+            peers=plan.peers,
             memory=watch.memory.setdefault(panel.name, {}),
             statement=statement,
         )

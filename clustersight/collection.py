@@ -9,7 +9,7 @@ from typing import Any
 from clustersight.clickhouse.session import Session
 from clustersight.clickhouse.topology import Node
 from clustersight.metrics import Sample
-from clustersight.panels.panel import Greeting, Panel, Rows, Status
+from clustersight.panels.panel import Greeting, Panel, Peers, Rows, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Plan:
     window_seconds: float = 300.0
     keeper_nodes: tuple[str, ...] = ()
     expected_readonly: tuple[str, ...] = ()
+    peers: Peers | None = None
 
 
 @dataclass(frozen=True, slots=True)

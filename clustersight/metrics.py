@@ -20,6 +20,7 @@ class Kind(StrEnum):
     GAUGE = "gauge"
     COUNTER = "counter"
     SUMMARY = "summary"
+    HISTOGRAM = "histogram"
 
 
 class Unit(StrEnum):
@@ -57,7 +58,7 @@ class Reading(StrEnum):
 
 
 # How often a key's unit goes into the base unit of the page: 85 % is a ratio of 0.85.
-_PER_BASE_UNIT = {Unit.PERCENT: 100.0, Unit.MILLISECONDS: 1000.0}
+_PER_BASE_UNIT = {Unit.PERCENT: 100.0, Unit.MILLISECONDS: 1000.0, Unit.PER_MINUTE: 60.0}
 
 
 # Compared by identity: a panel declares a family once, and samples are grouped by it in hot loops.

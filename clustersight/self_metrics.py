@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from clustersight import last_backup
 from clustersight.clickhouse.topology import Node
 from clustersight.collection import Collection, PanelRun
 from clustersight.metrics import Kind, Metric, Rate, Reading, Sample, Unit
@@ -134,9 +135,24 @@ EXPORTER: tuple[Metric, ...] = (
     VISITS_NOT_STORED,
 )  # fmt: skip
 
+# Of the API as a process: without cluster and host too.
+API_REQUESTS = Metric(
+    "clustersight_api_requests_total",
+    "Answered requests of all workers since the start.",
+    ("route", "method", "status"),
+    Kind.COUNTER,
+)
+API_DURATION = Metric(
+    "clustersight_api_request_duration_seconds",
+    "Time from the head of a request to its answer, without sending it.",
+    ("route",),
+    Kind.HISTOGRAM,
+)
+API: tuple[Metric, ...] = (API_REQUESTS, API_DURATION)
+
 RUNNER: tuple[Metric, ...] = (
     UP, INFO, VERSION_MISMATCH, PANEL_UP, LAST_SUCCESS, STATUS, DURATION, READ_ROWS, DROPPED, COLLECTION,
-    REFUSED_HOSTS, PANEL_INTERVAL, VERSIONS, NODES_DOWN, SHARDS_DOWN, ISOLATED,
+    REFUSED_HOSTS, PANEL_INTERVAL, VERSIONS, NODES_DOWN, SHARDS_DOWN, ISOLATED, *last_backup.METRICS,
 )  # fmt: skip
 
 # What readers compute from them.

@@ -14,7 +14,7 @@ from clustersight.collect import collect
 from clustersight.collection import Clock, Collection, PanelRun, Plan
 from clustersight.logs import event
 from clustersight.metrics import Sample
-from clustersight.panels.panel import Panel, Scope, Status, Tier
+from clustersight.panels.panel import Panel, Status
 from clustersight.plans import interval_of, plan_of
 from clustersight.self_metrics import (
     REFUSED_HOSTS,
@@ -25,8 +25,11 @@ from clustersight.self_metrics import (
 )
 from clustersight.settings.model import Settings
 from exporter.fleet import Fleet, Target
+from exporter.last_backups import LastBackups
 from exporter.page import Page, PieceKey
+from exporter.peers import PeersWatch
 from exporter.recording import Record
+from exporter.selection import panels_of_visit
 from exporter.sql_rules import RulePanels
 from exporter.timetable import tier2_due
 from exporter.workers import Workers
@@ -66,6 +69,8 @@ class Collecting:
         self._suspects = Workers("suspect", max(2, workers // 4))
         self.visits = 0
         self._rules: Mapping[str, RulePanels] = {}
+        self._peers = PeersWatch()
+        self.backups = LastBackups()
         self.configure(settings, panels)
 
     def configure(
@@ -84,6 +89,8 @@ class Collecting:
                 self._page.forget(target.cluster.name, target.node.host)
             known = set(self.fleet.clusters)
             names = {panel.name for panel in panels} | {"", HEALTH}
+            self._peers.forget_others(known)
+            self.backups.forget_others(known)
             for target in self.fleet.targets:
                 self._forget_runs(target)
             self._page.drop(lambda key: key.cluster not in known or key.panel not in names)
@@ -149,9 +156,15 @@ class Collecting:
         slow = tier2_due(now, target.tier2_at, collection.interval_sec, collection.tier2_every)
         if slow:
             target.tier2_at = now
-        every = [*self._panels, *_quickest_first(self.rules(cluster.name), target)]
-        panels = [panel for panel in every if _belongs(panel, target, slow)]
-        return plan_of(cluster, collection, panels, slow=slow)
+        panels = panels_of_visit(self._panels, self.rules(cluster.name), target, slow=slow)
+        plan = plan_of(cluster, collection, panels, slow=slow)
+        if not target.node.is_configured:
+            return plan
+        return replace(plan, peers=self._peers.look(cluster.name, self._present(cluster.name), now))
+
+    def _present(self, cluster: str) -> list[Target]:
+        """The nodes that have not left: one that left on purpose is not one that fails."""
+        return [t for t in self.fleet.targets if t.cluster.name == cluster and not t.departed]
 
     def _note(self, target: Target, collection: Collection) -> None:
         if target.collection is None or target.collection.up != collection.up:
@@ -223,12 +236,15 @@ class Collecting:
 
     def cluster_samples(self, cluster: str) -> list[Sample]:
         """What is said of a cluster as a whole."""
-        # A node that left on purpose is not one that fails.
-        present = [target for target in self.fleet.targets if not target.departed]
-        nodes = {target.node: target.collection for target in present if target.cluster.name == cluster}
-        refused = self.fleet.topology(cluster).refused_hosts
-        isolated = isolated_sample([target.collection for target in present])
-        return [Sample(REFUSED_HOSTS, (), float(len(refused))), isolated, *cluster_samples(nodes)]
+        present = self._present(cluster)
+        refused = float(len(self.fleet.topology(cluster).refused_hosts))
+        every = self._settings.backups.expected_every
+        return [
+            Sample(REFUSED_HOSTS, (), refused),
+            isolated_sample([t.collection for t in self.fleet.targets if not t.departed]),
+            *cluster_samples({target.node: target.collection for target in present}),
+            *self.backups.samples(cluster, present, every, self._clock.wall()),
+        ]
 
     def _look_around(self, target: Target) -> None:
         """Read the topology, on the configured node, while this worker still has it.
@@ -281,15 +297,3 @@ def _topology(target: Target, members: Sequence[topology.Member]) -> topology.To
         return replace(itself, logical_clusters=tuple(sorted({m.cluster for m in members})))
     logical_cluster = cluster.logical_cluster or "default"
     return topology.resolve(cluster.name, address, members, logical_cluster, cluster.discover_hosts)
-
-
-def _quickest_first(rules: RulePanels, target: Target) -> list[Panel]:
-    """So that of statements that share what is left of a visit a slow one starves none that is quicker."""
-    took = {name: run.duration_seconds for name, run in target.runs.items()}
-    return sorted(rules.values(), key=lambda panel: took.get(panel.name, 0.0))
-
-
-def _belongs(panel: Panel, target: Target, slow: bool) -> bool:
-    if panel.scope is Scope.CLUSTER and not target.node.is_configured:
-        return False
-    return panel.tier is Tier.ONE or slow

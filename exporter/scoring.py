@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
+from clustersight import last_backup
 from clustersight.collection import Clock, PanelRun
 from clustersight.effective import Effective
 from clustersight.health import NodeState
 from clustersight.metrics import Sample
+from clustersight.panels import backups
 from clustersight.panels.panel import Status
 from clustersight.plans import is_fresh
 from clustersight.rules.rule import SQL_PREFIX
@@ -19,7 +21,7 @@ from clustersight.store.database import Database
 from clustersight.store.samples import HistoryWriter
 from exporter.collecting import HEALTH, Collecting
 from exporter.page import Page, PieceKey
-from exporter.recording import Record, cluster_history, cluster_snapshot
+from exporter.recording import RUNNER, Record, cluster_history, cluster_snapshot
 
 
 class Scoring:
@@ -79,11 +81,21 @@ class Scoring:
 
     def _score(self, name: str, cluster_id: str, settings: Settings) -> None:
         now = self._clock.wall()
-        nodes = list(self._states(name, now, settings.collection))
+        self._restore(name, cluster_id)
+        own = self._collecting.cluster_samples(name)
+        nodes = list(self._states(name, now, settings.collection, own))
         scored = self._scorer.score(self._database, cluster_id, nodes, now, settings)
-        samples = [*scored.samples(), *self._collecting.cluster_samples(name)]
+        samples = [*scored.samples(), *own]
         self._page.put(PieceKey(name, "", HEALTH), scored.samples())
         self._store(cluster_id, scored, samples)
+
+    def _restore(self, name: str, cluster_id: str) -> None:
+        """What was known of the cluster's backups before this exporter began, or took over."""
+        if self._collecting.backups.knows(name):
+            return
+        with self._database.read() as db:
+            stored = snapshots.of_panel(db, cluster_id, RUNNER)
+        self._collecting.backups.restore(name, [s for one in stored if not one.host for s in one.samples])
 
     def _store(self, cluster_id: str, scored: Scored, samples: list[Sample]) -> None:
         with self._database.begin() as db:
@@ -93,7 +105,11 @@ class Scoring:
             snapshots.put(db, [cluster_snapshot(cluster_id, samples, scored.at)])
         self._writer.confirm(written)
 
-    def _states(self, name: str, now: float, collection: CollectionSettings) -> Iterator[NodeState]:
+    def _states(
+        self, name: str, now: float, collection: CollectionSettings, own: list[Sample]
+    ) -> Iterator[NodeState]:
+        """`own` is what is said of the cluster as a whole."""
+        of_backups = [sample for sample in own if sample.metric is last_backup.AGE]
         hosts = {t.node.host for t in self._collecting.fleet.targets if t.cluster.name == name}
         with self._lock:
             latest = [record for (c, h), record in self._latest.items() if c == name and h in hosts]
@@ -103,6 +119,8 @@ class Scoring:
             runs = good[record.host].values()
             fresh = [run for run in runs if is_fresh(run.panel, run.finished_at, now, collection)]
             samples = [sample for run in fresh for sample in run.samples]
+            if any(run.panel.name == backups.NAME for run in fresh):
+                samples += of_backups
             yield NodeState(
                 host=record.host,
                 shard=record.collection.node.shard,

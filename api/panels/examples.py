@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.panels import insert_examples
+
 HOST = "ch1.internal"
 AT = "2026-03-22T14:00:00Z"
 _TABLE = {"host": HOST, "database": "shop", "table": "orders"}
@@ -199,6 +201,22 @@ _SERVER = {
     "interserver_errors": {"distributed": 0, "fetch": 0},
     "replicated_data_losses": 0,
 }
+_BACKUPS = {
+    "host": HOST,
+    "succeeded_at": AT,
+    "failed_at": None,
+    "failed": 0,
+    "running": 0,
+    "last_error": "",
+}
+_DDL_QUEUE = {
+    "host": HOST,
+    "node": "ch2.internal:9000",
+    "is_live": True,
+    "unfinished": 2,
+    "oldest_seconds": 1260,
+    "oldest_entry": "query-0000000412",
+}
 _LABELS = {"host": HOST, "database": "shop", "table": "orders"}
 
 BY_PANEL: dict[str, Any] = {
@@ -216,4 +234,7 @@ BY_PANEL: dict[str, Any] = {
     "queries": [_QUERIES],
     "replication-queue": [_QUEUE],
     "server": [_SERVER],
+    "backups": [_BACKUPS],
+    "ddl-queue": [_DDL_QUEUE],
+    **insert_examples.BY_PANEL,
 }

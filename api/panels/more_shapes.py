@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from api.panels.shapes import NodeRow, Percent, Seconds, TableRow
+from pydantic import Field
+
+from api.panels.shapes import Bytes, NodeRow, Percent, Seconds, TableRow
 
 
 class ServerRow(NodeRow):
@@ -76,3 +78,78 @@ class ReplicationQueueRow(TableRow):
     worst_tries: int
     last_exception: str
     postpone_reason: str
+
+
+class DistributionRow(TableRow):
+    """What a Distributed table has still to send; `errors` are of targets that fail now."""
+
+    targets: int
+    pending_files: int
+    pending_bytes: Bytes
+    broken_files: int | None = Field(description="Null where the version does not tell.")
+    is_blocked: bool
+    errors: int
+    last_exception_at: str | None
+    last_exception: str
+
+
+class DictionaryRow(NodeRow):
+    """A dictionary; one of a configuration file has no database."""
+
+    database: str
+    dictionary: str
+    status: str
+    is_failing: bool = Field(description="Also after a restart of the server, until it is loaded.")
+    is_stale: bool
+    errors: int
+    last_update_at: str | None
+    age_seconds: Seconds | None
+    lifetime_seconds: Seconds
+    bytes: int
+    last_exception: str
+
+
+class ViewRow(NodeRow):
+    """A refreshable materialized view; `age_seconds` is since its last refresh that succeeded."""
+
+    database: str
+    view: str
+    status: str
+    is_failing: bool
+    last_success_at: str | None
+    age_seconds: Seconds | None
+    next_refresh_at: str | None
+    retries: int
+    exception: str
+
+
+class KafkaRow(TableRow):
+    """The consumers of a Kafka table; the last exception may be an old one."""
+
+    consumers: int
+    failing_consumers: int = Field(description="With an exception in the last 10 minutes.")
+    messages: int = Field(description="Read since the table was attached.")
+    last_poll_at: str | None
+    last_commit_at: str | None
+    last_exception_at: str | None
+    last_exception: str
+
+
+class BackupsRow(NodeRow):
+    """Backups that a node made; `failed` are those since its last one that succeeded."""
+
+    succeeded_at: str | None
+    failed_at: str | None
+    failed: int
+    running: int
+    last_error: str
+
+
+class DdlQueueRow(NodeRow):
+    """A node that DDL ON CLUSTER waits for; `host` is the one that was asked."""
+
+    node: str
+    is_live: bool | None = Field(description="Whether it is watched and answers; null where nobody watches.")
+    unfinished: int
+    oldest_seconds: Seconds
+    oldest_entry: str

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from api.choice import ClusterId
-from api.panels import composing, more_shapes, shapes
+from api.panels import composing, insert_shapes, more_shapes, shapes
 from api.panels.composing import RANGES, Compose
 from api.panels.meta import PanelMeta, SeriesMeta
 from api.query import Query
@@ -116,6 +116,15 @@ _FIXED: tuple[PanelRoute, ...] = (
     _rows("queries", more_shapes.QueriesRow),
     _rows("replication-queue", more_shapes.ReplicationQueueRow),
     _rows("server", more_shapes.ServerRow),
+    _rows("tables", insert_shapes.FailedLoadRow),
+    _rows("part-log", insert_shapes.PartLogRow),
+    _rows("async-inserts", insert_shapes.AsyncInsertsRow),
+    _rows("distribution", more_shapes.DistributionRow),
+    _rows("dictionaries", more_shapes.DictionaryRow),
+    _rows("views", more_shapes.ViewRow),
+    _rows("kafka", more_shapes.KafkaRow),
+    _rows("backups", more_shapes.BackupsRow),
+    _rows("ddl-queue", more_shapes.DdlQueueRow),
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Short, so that what happened a moment ago is seen by the next collection of a demo or a test.
 FLUSH_MILLISECONDS = 500
 # Not metric_log and error_log: no panel reads them, and with their 2000 columns they cost a third of a core.
-LOGS = ("query_log", "part_log", "backup_log")
+LOGS = ("query_log", "part_log", "backup_log", "asynchronous_insert_log")
 
 # No <log>: the engine writes every trace there, whatever its level says (30 MB an hour).
 CONFIG = """<clickhouse>

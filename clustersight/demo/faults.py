@@ -50,6 +50,7 @@ FAULTS: tuple[Fault, ...] = (
         _table("customers"),
         alert="MutationFailing",
     ),
+    Fault("a failed backup", "clickhouse_backups_failed", alert="BackupFailed"),
     Fault("a detached part", "clickhouse_detached_parts", _table("archive", reason_class="manual")),
     Fault("a broken part", "clickhouse_detached_parts", _table("invoices", reason_class="broken")),
     Fault(
@@ -58,6 +59,24 @@ FAULTS: tuple[Fault, ...] = (
         _table("pressed"),
         minimum=0.75,
         alert="PartsPressure",
+    ),
+    Fault(
+        "a dictionary that does not load",
+        "clickhouse_dictionary_failing",
+        {"database": "demo", "dictionary": "exchange_rates"},
+        alert="DictionaryFailing",
+    ),
+    Fault(
+        "a view that does not refresh",
+        "clickhouse_view_refresh_failing",
+        {"database": "demo", "view": "daily_sales"},
+        alert="ViewRefreshFailing",
+    ),
+    Fault(
+        "sends that are stopped",
+        "clickhouse_distribution_queue_blocked",
+        _table("events_everywhere"),
+        alert="DistributionBlocked",
     ),
     Fault("a long merge", "clickhouse_merges_active", _table("prices")),
     Fault("errors", "clickhouse_errors_total", {"error": "MEMORY_LIMIT_EXCEEDED"}),

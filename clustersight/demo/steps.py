@@ -22,6 +22,7 @@ MAX_EVENTS = int(
 PRESSED_PARTS = 40
 PRESSED_LIMIT = 50
 
+BAD_ARGUMENTS = 36
 NO_SUCH_TABLE = 60
 TIMED_OUT = 159
 OUT_OF_MEMORY = 241
@@ -107,6 +108,9 @@ SETUP: tuple[Step, ...] = (
         "CREATE TABLE demo.customers (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
     ),
     Step("fill customers", "INSERT INTO demo.customers SELECT number, 'customer' FROM numbers(1000)"),
+    Step("back up customers", "BACKUP TABLE demo.customers TO Null"),
+    # Not below the folder that is allowed.
+    Step("fail a backup", "BACKUP TABLE demo.customers TO File('/demo')", fails_with=BAD_ARGUMENTS),
     Step(
         "fail a mutation",
         # The retries become rarer, up to one in 5 minutes (max_postpone_time_for_failed_mutations_ms).
@@ -122,6 +126,29 @@ SETUP: tuple[Step, ...] = (
     Step("fill archive", "INSERT INTO demo.archive SELECT '2026-01-01', number FROM numbers(1000)"),
     Step("detach a part", "ALTER TABLE demo.archive DETACH PARTITION '2026-01-01'"),
     *_damaged("invoices", INVOICES),
+    Step(
+        "create exchange_rates",
+        """CREATE DICTIONARY demo.exchange_rates (id UInt64, rate Float64) PRIMARY KEY id
+        SOURCE(CLICKHOUSE(DB 'demo' TABLE 'no_such_rates')) LAYOUT(FLAT()) LIFETIME(300)""",
+    ),
+    Step("load exchange_rates", "SYSTEM RELOAD DICTIONARY demo.exchange_rates", fails_with=NO_SUCH_TABLE),
+    Step(
+        "create daily_sales",
+        # Three tries within seconds, then none for an hour.
+        """CREATE MATERIALIZED VIEW demo.daily_sales REFRESH EVERY 1 HOUR ENGINE = Memory
+        AS SELECT throwIf(count() > 0, 'demo: no sales without prices') AS sales FROM demo.customers""",
+    ),
+    Step(
+        "create events_everywhere",
+        """CREATE TABLE demo.events_everywhere (id UInt64)
+        ENGINE = Distributed('default', 'demo', 'customers', id)""",
+    ),
+    Step("stop the sends", "SYSTEM STOP DISTRIBUTED SENDS demo.events_everywhere"),
+    Step(
+        "insert without a send",
+        """INSERT INTO demo.events_everywhere
+        SETTINGS distributed_foreground_insert = 0, prefer_localhost_replica = 0 VALUES (1)""",
+    ),
 )
 
 # What is broken before anybody looks is no news: an alert is of what breaks after the first collection.

@@ -34,7 +34,7 @@ INPUTS = (
     Input("Distributed sends", "distribution", (f.DISTRIBUTION_FILES,)),
     Input("tables that did not load", "tables", (f.LOAD_FAILED,)),
     Input("dictionaries", "dictionaries", (f.DICTIONARY_FAILING,)),
-    Input("backups", "backups", (f.BACKUP_AGE,)),
+    Input("backups", "backups", (f.BACKUPS_FAILED,)),
     Input("views", "views", (f.VIEW_FAILING,)),
     Input("Kafka consumers", "kafka", (f.KAFKA_FAILING,)),
 )

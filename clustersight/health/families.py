@@ -5,8 +5,6 @@ The score imports no panel: a test compares these names with the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 # The runner's own.
 PANEL_UP = "clustersight_panel_up"
 PANEL_STATUS = "clustersight_panel_status"
@@ -47,6 +45,7 @@ DISTRIBUTION_BLOCKED = "clickhouse_distribution_queue_blocked"
 LOAD_FAILED = "clickhouse_tables_load_failed"
 DICTIONARY_FAILING = "clickhouse_dictionary_failing"
 BACKUP_AGE = "clickhouse_backup_last_success_age_seconds"
+BACKUPS_FAILED = "clickhouse_backups_failed"
 VIEW_FAILING = "clickhouse_view_refresh_failing"
 KAFKA_FAILING = "clickhouse_kafka_consumer_failing"
 
@@ -68,22 +67,6 @@ REFUSED = "clickhouse_queries_refused_total"
 DELAYED_INSERTS = "clickhouse_delayed_inserts_total"
 REJECTED_INSERTS = "clickhouse_rejected_inserts_total"
 
-# Families (with their labels) of panels that do not exist yet: they count from the day they do.
-# spec/metrics.md fixes the names where it gives them, and its style gives the others.
-NOT_COLLECTED: Mapping[str, tuple[str, ...]] = {
-    DDL_OLDEST: (),
-    DISTRIBUTION_FILES: ("database", "table"),
-    DISTRIBUTION_ERRORS: ("database", "table"),
-    DISTRIBUTION_BROKEN: ("database", "table"),
-    DISTRIBUTION_BLOCKED: ("database", "table"),
-    LOAD_FAILED: (),
-    DICTIONARY_FAILING: ("database", "dictionary"),
-    BACKUP_AGE: (),
-    VIEW_FAILING: ("database", "view"),
-    KAFKA_FAILING: ("database", "table"),
-}
-# Panels that need not run on a node: those that do not exist yet, and those of the whole cluster.
-# Where no run of them is known they are no input, instead of a missing one.
-OPTIONAL_PANELS = frozenset(
-    {"keeper-nodes", "ddl-queue", "distribution", "tables", "dictionaries", "backups", "views", "kafka"}
-)
+# Panels of the whole cluster, which need not run on a node: where no run of them is known they are no
+# input, instead of a missing one.
+OPTIONAL_PANELS = frozenset({"keeper-nodes", "ddl-queue"})

@@ -1,19 +1,28 @@
 """Every panel, one module and one line each; the order is the order of a visit and of the documents."""
 
 from clustersight.panels import (
+    async_inserts,
+    backups,
     broken_parts,
     compression,
+    ddl_queue,
+    dictionaries,
     disk,
+    distribution,
     errors,
+    kafka,
     keeper,
     keeper_nodes,
     merges,
     mutations,
+    part_log,
     parts,
     queries,
     replication,
     replication_queue,
     server,
+    tables,
+    views,
     zookeeper,
 )
 from clustersight.panels.panel import Panel
@@ -31,8 +40,17 @@ ALL: tuple[Panel, ...] = (
     zookeeper.PANEL,
     broken_parts.PANEL,
     compression.PANEL,
+    tables.PANEL,
+    part_log.PANEL,
+    async_inserts.PANEL,
+    distribution.PANEL,
+    dictionaries.PANEL,
+    views.PANEL,
+    kafka.PANEL,
+    backups.PANEL,
     keeper.PANEL,
     keeper_nodes.PANEL,
+    ddl_queue.PANEL,
 )
 
 NAMES: frozenset[str] = frozenset(panel.name for panel in ALL)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clustersight.metrics import Kind, Metric, Sample
+from clustersight.panels import counters
 from clustersight.panels.panel import Context, Panel, Rows
 
 NAME = "builtin"
@@ -39,6 +40,21 @@ LIMIT 20000
 """
 # ClickHouse's endpoint labels a key by what it names; the table does not say by what.
 KEY_LABELS = {"Disk": "disk", "Block": "device"}
+# ClickHouse's endpoint exports events that are 0, system.events hides them: rate() of a dashboard would find
+# nothing, and increase() would miss the first one. These are named by the Grafana and ClickHouse mixins.
+NAMED_EVENTS = frozenset(counters.EVENTS) | frozenset((
+    "AsyncInsertQuery", "CachedReadBufferReadFromCacheBytes", "CachedReadBufferReadFromSourceBytes",
+    "DiskReadElapsedMicroseconds", "DiskWriteElapsedMicroseconds", "FailedAsyncInsertQuery",
+    "InsertQueryTimeMicroseconds", "InsertedBytes", "InsertedRows", "LogError", "MarkCacheHits",
+    "MarkCacheMisses", "Merge", "MergeTreeDataWriterBlocks", "MergeTreeDataWriterCompressedBytes",
+    "MergeTreeDataWriterRows", "MergeTreeDataWriterUncompressedBytes", "MergedRows",
+    "MergedUncompressedBytes", "NetworkReceiveBytes", "NetworkReceiveElapsedMicroseconds",
+    "NetworkSendBytes", "NetworkSendElapsedMicroseconds", "OSCPUVirtualTimeMicroseconds", "OSReadChars",
+    "QueryMemoryLimitExceeded", "QueryTimeMicroseconds", "ReadBufferFromS3Bytes", "ReplicatedPartChecks",
+    "ReplicatedPartFetches", "ReplicatedPartMerges", "ReplicatedPartMutations",
+    "SelectQueryTimeMicroseconds", "SelectedBytes", "SelectedMarks", "SelectedParts", "SelectedRanges",
+    "SelectedRows", "ZooKeeperWaitMicroseconds",
+))  # fmt: skip
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_:]")
 
 
@@ -98,7 +114,14 @@ def probe(context: Context) -> Rows:
     rows = context.rows(SQL, Row)
     if context.has("asynchronous_metrics"):
         rows += context.rows(SQL_ASYNC, Row)
-    return [Named(row, context.endpoint) for row in rows]
+    return [Named(row, context.endpoint) for row in (*rows, *_zeros(rows))]
+
+
+def _zeros(rows: list[Row]) -> Iterator[Row]:
+    """The events that dashboards name and that have not happened yet."""
+    happened = {row.name for row in rows if row.source == EVENTS}
+    for name in sorted(NAMED_EVENTS - happened):
+        yield Row(EVENTS, name, "", 0.0)
 
 
 def samples(rows: Rows) -> Iterator[Sample]:

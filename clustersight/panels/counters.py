@@ -16,8 +16,9 @@ METRICS = (
     "ZooKeeperWatch", "ZooKeeperConnectionLossStartedTimestampSeconds", "MemoryTracking", "DelayedInserts",
     "TCPConnection", "HTTPConnection", "InterserverConnection", "MySQLConnection", "PostgreSQLConnection",
     "DistributedFilesToInsert", "BrokenDistributedFilesToInsert", "MaxDDLEntryID", "PartsActive",
+    "MaxPushedDDLEntryID",
     "BackgroundMergesAndMutationsPoolTask", "BackgroundMergesAndMutationsPoolSize", "BrokenDisks",
-    "ReadonlyDisks",
+    "ReadonlyDisks", "PendingAsyncInsert",
 )  # fmt: skip
 EVENTS = (
     "Query", "InitialQuery", "SelectQuery", "InsertQuery", "FailedQuery", "FailedInitialQuery",
@@ -26,7 +27,7 @@ EVENTS = (
     "ZooKeeperHardwareExceptions", "ZooKeeperUserExceptions", "ZooKeeperOtherExceptions",
     "ReplicatedDataLoss", "DistributedConnectionFailAtAll", "DistributedRejectedInserts",
     "InitialSelectQuery", "FailedInternalSelectQuery", "FailedInternalInsertQuery",
-    "ReplicatedPartFailedFetches",
+    "ReplicatedPartFailedFetches", "AsyncInsertQuery", "AsyncInsertBytes", "FailedAsyncInsertQuery",
 )  # fmt: skip
 ASYNC = (
     "MaxPartCountForPartition", "MemoryResident", "OSMemoryTotal", "CGroupMemoryTotal", "CGroupMaxMemory",

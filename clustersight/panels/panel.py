@@ -58,6 +58,22 @@ class Greeting:
     clock_skew_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What is known of the nodes of a cluster together, for a panel that asks one about all.
+
+    `live` are the places of the nodes that answer, as system.clusters names them: HOST:PORT (the native
+    port), or HOST where only that is known. `ddl_behind` are the hosts that have not got on with DDL
+    ON CLUSTER for minutes; None where that cannot be told.
+    """
+
+    live: frozenset[str] = frozenset()
+    ddl_behind: tuple[str, ...] | None = None
+
+    def is_live(self, host: str, port: int) -> bool:
+        return host in self.live or f"{host}:{port}" in self.live
+
+
 def _no_statement(text: str, settings: Mapping[str, Any], *, asks_keeper: bool) -> Result:  # noqa: ARG001
     raise Unsupported("statements of users are not run here")
 
@@ -69,9 +85,10 @@ class Context:
     `query(sql, **values)` composes, binds, limits and times the statement; `keeper_query` does so on
     a connection of its own with a deadline of 3 s, and never while an earlier one has not returned.
     `statement(text, settings, asks_keeper=…)` runs a user's text as it is, read-only, with limits.
-    `memory` belongs to this panel on this node and lives until the server restarts.
+    `memory` belongs to this panel on this node and lives until the server restarts, or longer if it says so.
     `monotonic` is in seconds; `tier2_due` tells a tier 1 panel that its slow part is due.
     `window_seconds` is the time between two tier 2 collections; `endpoint` is host:port as connected.
+    `peers` is None where only this node is looked at.
     """
 
     query: Callable[..., Result]
@@ -86,6 +103,7 @@ class Context:
     expected_readonly: tuple[str, ...] = ()
     host: str = ""
     endpoint: str = ""
+    peers: Peers | None = None
     memory: dict[str, Any] = field(default_factory=dict)
     statement: Callable[..., Result] = _no_statement
 
@@ -139,6 +157,7 @@ class Panel:
     `dynamic`: its families are the server's and known only at run time, so `metrics` is empty.
     `of_user`: its SQL is a user's, so it runs last and takes no time from the others.
     `survives_node` runs it also while the node does not answer (its `capabilities` are None then).
+    `lasting_memory`: what it remembers of the node holds over a restart of the server.
     """
 
     name: str
@@ -155,6 +174,7 @@ class Panel:
     asks_keeper: bool = False
     dynamic: bool = False
     survives_node: bool = False
+    lasting_memory: bool = False
     of_user: bool = False
     payload: Callable[[Rows], list[dict[str, Any]]] = payload_of_rows
     row_of: Callable[[Rows, Mapping[str, str]], Any | None] = first_matching

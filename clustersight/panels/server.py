@@ -48,6 +48,8 @@ class Row:
     merge_pool_size: float | None
     interserver_errors: Mapping[str, float]
     data_losses: float
+    ddl_entry: float | None = None
+    ddl_pushed_entry: float | None = None
 
     @property
     def memory_usage(self) -> float | None:
@@ -130,6 +132,15 @@ DATA_LOSS = Metric(
     kind=Kind.COUNTER,
     history=True,
 )
+DDL_ENTRY = Metric(
+    "clickhouse_ddl_max_entry_id",
+    "The newest entry of DDL ON CLUSTER that the server is through with since its start; absent before 21.x.",
+)
+DDL_PUSHED_ENTRY = Metric(
+    "clickhouse_ddl_max_pushed_entry_id",
+    "The newest entry of DDL ON CLUSTER that this server has put into the queue since its start; absent"
+    " before 23.x.",
+)
 RATES = (
     Rate(
         "server.restarted",
@@ -174,6 +185,8 @@ def probe(context: Context) -> Rows:
             merge_pool_size=values.metric("BackgroundMergesAndMutationsPoolSize"),
             interserver_errors={kind: values.event(name) for kind, name in INTERSERVER_ERRORS.items()},
             data_losses=values.event("ReplicatedDataLoss"),
+            ddl_entry=values.metric("MaxDDLEntryID"),
+            ddl_pushed_entry=values.metric("MaxPushedDDLEntryID"),
         )
     ]
 
@@ -219,6 +232,8 @@ def _known(row: Row) -> Iterator[tuple[Metric, float | None]]:
     yield CONNECTIONS_USAGE, row.connections_usage
     yield MERGE_POOL, row.merge_pool_saturation
     yield DATA_LOSS, row.data_losses
+    yield DDL_ENTRY, row.ddl_entry
+    yield DDL_PUSHED_ENTRY, row.ddl_pushed_entry
 
 
 def payload(rows: Rows) -> list[dict[str, Any]]:
@@ -255,7 +270,7 @@ PANEL = Panel(
     samples=samples,
     metrics=(
         UPTIME, SKEW, OFFSET, MEMORY, MEMORY_BYTES, MEMORY_LIMIT, CONNECTED, CONNECTIONS_USAGE, MERGE_POOL,
-        INTERSERVER, DATA_LOSS,
+        INTERSERVER, DATA_LOSS, DDL_ENTRY, DDL_PUSHED_ENTRY,
     ),
     rates=RATES,
     payload=payload,

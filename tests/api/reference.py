@@ -268,6 +268,42 @@ ADDED: tuple[Promise, ...] = (
     _panel("queries", "host"),
     _panel("replication-queue", "host database table", rows=False),
     _panel("server", "host"),
+    _panel("tables", "host job database table exception", rows=False),
+    _panel(
+        "part-log",
+        "host database table created_per_min small_per_min fetched_per_min merged_per_min growth_per_min"
+        " rows_per_part",
+        rows=False,  # of a demo that has just begun the log has none yet
+    ),
+    _panel(
+        "async-inserts",
+        "host inserts bytes failed pending oldest_pending_seconds waiting log_note tables",
+    ),
+    _panel("backups", "host succeeded_at failed_at failed last_error"),
+    _panel("ddl-queue", "host node is_live oldest_seconds", rows=False),
+    _panel(
+        "distribution",
+        "host database table targets pending_files pending_bytes broken_files is_blocked errors"
+        " last_exception_at last_exception",
+        rows=False,
+    ),
+    _panel(
+        "dictionaries",
+        "host database dictionary status is_failing is_stale errors last_update_at age_seconds"
+        " lifetime_seconds bytes last_exception",
+        rows=False,
+    ),
+    _panel(
+        "views",
+        "host database view status is_failing last_success_at age_seconds next_refresh_at retries exception",
+        rows=False,
+    ),
+    _panel(
+        "kafka",
+        "host database table consumers failing_consumers messages last_poll_at last_commit_at"
+        " last_exception_at last_exception",
+        rows=False,
+    ),
     Promise("GET", "/alerts", ALERT, Form.ROWS, meta=OF_PAGE, rows=True),
     Promise("GET", "/alerts/rules/{rule}", RULE | names("evaluations")),
     Promise("GET", "/channels", CHANNEL, Form.ROWS, rows=True),

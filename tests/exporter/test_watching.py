@@ -83,12 +83,12 @@ def test_prometheus_scrapes_the_page_of_hostile_names(
 
 
 def shipped_prometheus_config(target: str) -> dict:
-    """config/prometheus/prometheus.yml with nothing changed but the target and the interval."""
+    """The exporter's job of config/prometheus/prometheus.yml, but for the target and the interval."""
     config = yaml.safe_load(files("config").joinpath("prometheus/prometheus.yml").read_text())
     config["global"]["scrape_interval"] = "1s"
-    (job,) = config["scrape_configs"]
+    job = config["scrape_configs"][0]
     job["static_configs"] = [{"targets": [target]}]
-    return config
+    return {"global": config["global"], "scrape_configs": [job]}
 
 
 def test_a_frozen_server_is_down_within_two_intervals_and_its_neighbour_stays_fresh(

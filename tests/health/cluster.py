@@ -16,32 +16,15 @@ from clustersight.health.windows import (
     REJECTED,
     RESTARTS,
 )
-from clustersight.metrics import Metric, Sample, Unit
+from clustersight.metrics import Sample
 from clustersight.panels import ALL
 from clustersight.panels.errors import CURATED
+from clustersight.panels.panel import Scope
 from clustersight.self_metrics import RUNNER
 from clustersight.settings.health import HealthSettings
 
 NOW = 1_800_000_000.0
-# The rule keys of spec/metrics.md for what is not collected yet.
-LATER_KEYS = {
-    families.DDL_OLDEST: ("ddl.oldest_seconds", Unit.SECONDS),
-    families.DISTRIBUTION_FILES: ("distribution.pending_files", Unit.COUNT),
-    families.DISTRIBUTION_ERRORS: ("distribution.errors", Unit.COUNT),
-    families.DISTRIBUTION_BROKEN: ("distribution.broken_files", Unit.COUNT),
-    families.DISTRIBUTION_BLOCKED: ("distribution.blocked", Unit.BOOL),
-    families.LOAD_FAILED: ("tables.load_failed", Unit.COUNT),
-    families.DICTIONARY_FAILING: ("dictionaries.failing", Unit.BOOL),
-    families.BACKUP_AGE: ("backups.age_seconds", Unit.SECONDS),
-    families.VIEW_FAILING: ("views.failing", Unit.BOOL),
-    families.KAFKA_FAILING: ("kafka.failing", Unit.BOOL),
-}
-LATER = [
-    Metric(name, "Not collected yet.", labels, key=LATER_KEYS[name][0], unit=LATER_KEYS[name][1])
-    for name, labels in families.NOT_COLLECTED.items()
-]
-COLLECTED = {metric.name: metric for metric in (*RUNNER, *(m for panel in ALL for m in panel.metrics))}
-METRICS = {**{metric.name: metric for metric in LATER}, **COLLECTED}
+METRICS = {metric.name: metric for metric in (*RUNNER, *(m for panel in ALL for m in panel.metrics))}
 
 Labels = tuple[tuple[str, str], ...]
 # What a healthy node says of itself; a server's panels all end ok.
@@ -158,7 +141,9 @@ def healthy(shards: int = 1, replicas: int = 1) -> Cluster:
     cluster = Cluster()
     for number in range(shards * replicas):
         _add(cluster, f"ch{number + 1}", str(number // replicas + 1))
-    cluster.panel("keeper-nodes", "ok")
+    for panel in ALL:
+        if panel.scope is Scope.CLUSTER:
+            cluster.panel(panel.name, "ok")
     cluster.set(families.KEEPER_NODES, 3.0)
     for node in ("k1", "k2", "k3"):
         cluster.set(families.KEEPER_NODE_UP, 1.0, node=node)
@@ -168,7 +153,7 @@ def healthy(shards: int = 1, replicas: int = 1) -> Cluster:
 def _add(cluster: Cluster, host: str, shard: str) -> None:
     cluster.hosts[host] = shard
     for panel in ALL:
-        if panel.name != "keeper-nodes":
+        if panel.scope is Scope.NODE:
             cluster.panel(panel.name, "ok", host)
     for family, value in HEALTHY.items():
         cluster.set(family, value, host)

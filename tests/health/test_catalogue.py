@@ -11,7 +11,8 @@ from clustersight.health.picture import Input
 from clustersight.health.score import PARTS
 from clustersight.metrics import Kind
 from clustersight.panels import ALL
-from tests.health.cluster import COLLECTED, METRICS, healthy
+from clustersight.panels.panel import Scope
+from tests.health.cluster import METRICS, healthy
 from tests.health.test_situations import SITUATIONS
 
 NAMES = sorted(value for name, value in vars(families).items() if name.isupper() and isinstance(value, str))
@@ -23,7 +24,9 @@ LABELS = {
         (
             families.LAG, families.LAG_UNKNOWN, families.READONLY, families.READONLY_UNEXPECTED,
             families.SESSION_EXPIRED, families.QUEUE_SIZE, families.STUCK_TASKS, families.PARTS_PRESSURE,
-            families.MUTATIONS_FAILING, families.MUTATIONS_STUCK,
+            families.MUTATIONS_FAILING, families.MUTATIONS_STUCK, families.DISTRIBUTION_FILES,
+            families.DISTRIBUTION_ERRORS, families.DISTRIBUTION_BROKEN, families.DISTRIBUTION_BLOCKED,
+            families.KAFKA_FAILING,
         ),
         ("database", "table"),
     ),
@@ -34,46 +37,39 @@ LABELS = {
     families.ERRORS: ("error",),
     families.KEEPER_NODE_UP: ("node",),
     families.DURATION: ("quantile",),
+    families.DICTIONARY_FAILING: ("database", "dictionary"),
+    families.VIEW_FAILING: ("database", "view"),
 }  # fmt: skip
 KEYS = {rate.key for panel in ALL for rate in panel.rates}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_family_is_in_the_catalogue_or_not_collected_yet(name: str) -> None:
-    assert (name in COLLECTED) != (name in families.NOT_COLLECTED)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name in COLLECTED])
 def test_a_family_has_the_labels_that_the_score_reads(name: str) -> None:
-    assert COLLECTED[name].labels == LABELS.get(name, ())
+    assert METRICS[name].labels == LABELS.get(name, ())
 
 
 def test_panels_are_there_or_may_be_absent() -> None:
     names = {panel.name for panel in ALL}
     used = {one.panel for part in PARTS for one in part.inputs} - {""}
 
-    assert used <= names | families.OPTIONAL_PANELS
-    # As soon as a panel of a node exists, its absence is no longer fine.
-    assert names & families.OPTIONAL_PANELS == {"keeper-nodes"}
+    assert used <= names
+    assert {panel.name for panel in ALL if panel.scope is Scope.CLUSTER} == families.OPTIONAL_PANELS
 
 
 @pytest.mark.parametrize("one", [one for part in PARTS for one in part.inputs], ids=lambda one: one.name)
 def test_an_input_is_known_by_families_of_its_own_panel(one: Input) -> None:
-    panel = {panel.name: panel for panel in ALL}.get(one.panel)
-    if panel is not None:
-        assert set(one.families) <= {metric.name for metric in panel.metrics}
-    else:
-        assert set(one.families) <= {*families.NOT_COLLECTED, families.PANEL_UP}
+    own = [metric.name for panel in ALL if panel.name == one.panel for metric in panel.metrics]
+    assert set(one.families) <= {*own, families.PANEL_UP}
 
 
 @pytest.mark.parametrize("window", WANTED, ids=lambda window: f"{window.family}-{window.reading}")
 def test_a_window_is_of_a_family_that_is_remembered(window: Window) -> None:
-    metric = COLLECTED[window.family]
+    metric = METRICS[window.family]
 
     assert metric.history
     assert (window.reading is Reading.INCREASE) == (metric.kind is Kind.COUNTER)
     assert {name for name, _ in window.labels} <= set(metric.labels)
-    assert not window.witness or COLLECTED[window.witness].history
+    assert not window.witness or METRICS[window.witness].history
 
 
 def test_every_key_of_an_explanation_is_a_rule_key() -> None:

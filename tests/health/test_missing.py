@@ -141,7 +141,8 @@ def test_without_any_history_only_what_is_now_is_known() -> None:
     found = health(healthy().nodes(), NoHistory(), NOW)
 
     assert found.components["storage"].score == 100
-    assert found.components["errors"].score is None
+    assert found.components["errors"].score == 100
+    assert found.components["errors"].missing == ("error codes of ch1: no history yet",)
     assert found.components["queries"].score is None
     assert found.score == 100
 

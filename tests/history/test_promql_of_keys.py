@@ -12,7 +12,7 @@ from clustersight.history import ClusterName, promql
 from clustersight.history.now import rate_values
 from clustersight.metric_keys import metric_keys
 from clustersight.metrics import Metric, Rate, Sample
-from clustersight.panels import broken_parts, disk, queries
+from clustersight.panels import broken_parts, disk, distribution, queries
 from clustersight.self_metrics import LAST_SUCCESS, PANEL_INTERVAL
 from clustersight.store import migrations
 from clustersight.store.database import Database, sqlite_url
@@ -27,7 +27,12 @@ HOUR = 3600
 HOURS = 26
 SPACING = 120
 VISITS = HOURS * HOUR // SPACING
-KEYS = ("broken_parts.new_24h", "queries.p95_times_usual", "disk.full_in_hours")
+KEYS = (
+    "broken_parts.new_24h",
+    "distribution.grown_30m",
+    "queries.p95_times_usual",
+    "disk.full_in_hours",
+)
 Values = dict[tuple[str, ...], float]
 
 
@@ -40,6 +45,11 @@ def said(number: int, host: str) -> Iterator[Sample]:
     yield Sample(broken_parts.DETACHED, ("shop", "calm", "broken"), 2.0 if late else 3.0)
     if late:
         yield Sample(broken_parts.DETACHED, ("shop", "new", "unexpected"), 5.0)
+    yield Sample(distribution.ALL_FILES, (), 9.0)
+    yield Sample(distribution.FILES, ("shop", "grows"), 2.0 + number)
+    yield Sample(distribution.FILES, ("shop", "shrinks"), 2.0 * VISITS - number)
+    if number >= VISITS - 10:
+        yield Sample(distribution.FILES, ("shop", "new"), 5.0)
     for quantile in ("0.5", "0.95", "0.99"):
         yield Sample(queries.DURATION, (quantile,), 2.0 if late else 0.4 + number % 3 / 100)
     if host == "one":  # the other one has too few queries
@@ -146,12 +156,14 @@ def test_prometheus_and_the_store_say_the_same(
 
 
 def test_they_say_what_is_true(prometheus: Prometheus, end: int) -> None:
-    new, slow, full, age = (
+    new, grown, slow, full, age = (
         asked(prometheus, _rate(name), end) for name in (*KEYS, "collector.age_intervals")
     )
     assert new["one", "shop", "new", "unexpected"] == 5
     assert new["one", "shop", "old", "broken"] == 1
     assert new["one", "shop", "calm", "broken"] == 0
+    # Half an hour is 15 visits.
+    assert [grown["one", "shop", table] for table in ("grows", "shrinks", "new")] == [15, 0, 5]
     assert slow == {("one",): pytest.approx(2 / 0.41)}
     assert full["one", "filling"] == pytest.approx(0.1 / 0.4 * HOURS, rel=0.01)
     assert {disk for _, disk in full} == {"filling"}

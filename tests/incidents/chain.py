@@ -41,7 +41,7 @@ class Chain:
     """Exporter and alerter in a folder. Rules are the pack's, with at most `longest_for` seconds of `for`.
 
     `every_seconds`: how often the capped ones are evaluated. `shift_seconds` is how far the clocks of both
-    processes are from everybody else's.
+    processes are from everybody else's; `settings` are sections of the configuration beside its own.
     """
 
     def __init__(
@@ -53,12 +53,13 @@ class Chain:
         longest_for: int = 2,
         every_seconds: int = 1,
         shift_seconds: float = 0.0,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.stub = folder, stub
         self.rule_file = folder / "rules.yaml"
         self.rule_file.write_text(shortened(longest_for, every_seconds), encoding="utf-8")
-        config = self._config(clusters)
+        config = self._config(clusters) | dict(settings or {})
         self.exporter = ShiftedExporter(folder / "exporter", config, shift_seconds)
         self.alerter = ShiftedAlerter(folder / "alerter", config, shift_seconds)
         self._stack = ExitStack()

@@ -38,6 +38,9 @@ class Faulty:
             f"CREATE TABLE {DATABASE}.readonly (n UInt64)"
             " ENGINE = ReplicatedMergeTree('/incidents/readonly', '1') ORDER BY n"
         )
+        self._distribute()
+        self._leave_alone()
+        self._try(f"BACKUP DATABASE {DATABASE} TO File('/{CUSTOMER}')")
 
     def _table(self, name: str, settings: str) -> None:
         self.server.execute(
@@ -54,12 +57,54 @@ class Faulty:
             f"CREATE TABLE {DATABASE}.scattered (n UInt64) ENGINE = MergeTree PARTITION BY n % 20 ORDER BY n"
             " SETTINGS max_parts_in_total = 20"
         )
-        for name in ("full", "slow", "scattered"):
+        # Too much for merges, but far from any limit.
+        self._table("tiny", "parts_to_delay_insert = 100000, parts_to_throw_insert = 100000")
+        for name in ("full", "slow", "scattered", "tiny"):
             self.server.execute(f"SYSTEM STOP MERGES {DATABASE}.{name}")
         for _ in range(10):
             for name in ("full", "slow"):
                 self.server.execute(f"INSERT INTO {DATABASE}.{name} VALUES (1)")
         self.server.execute(f"INSERT INTO {DATABASE}.scattered SELECT number FROM numbers(20)")
+
+    def _distribute(self) -> None:
+        """Sends that fail, are stopped, and find a damaged file; nobody listens where they go."""
+        for name in ("unsent", "stopped", "spoiled"):
+            self.server.execute(
+                f"CREATE TABLE {DATABASE}.{name} (n UInt64)"
+                " ENGINE = Distributed('default', 'none', 'none', n)"
+            )
+            self._try(
+                f"INSERT INTO {DATABASE}.{name} VALUES (1)",
+                distributed_foreground_insert=0,
+                prefer_localhost_replica=0,
+            )
+        self.server.execute(f"SYSTEM STOP DISTRIBUTED SENDS {DATABASE}.stopped")
+        sql = f"SELECT data_path FROM system.distribution_queue WHERE database = '{DATABASE}'"
+        [[path]] = self.server.execute(f"{sql} AND table = 'spoiled'")
+        next(Path(path).glob("*.bin")).write_bytes(b"garbage")
+        # The engine sends only when it is told to.
+        for name in ("unsent", "spoiled"):
+            self._try(f"SYSTEM FLUSH DISTRIBUTED {DATABASE}.{name}")
+
+    def _leave_alone(self) -> None:
+        """What runs by itself and fails: a dictionary, a view, a consumer of a broker that is not there."""
+        self.server.execute(
+            f"CREATE DICTIONARY {DATABASE}.lost (id UInt64, v String) PRIMARY KEY id"
+            f" SOURCE(CLICKHOUSE(DB '{DATABASE}' TABLE 'none')) LAYOUT(FLAT()) LIFETIME(300)"
+        )
+        self._try(f"SYSTEM RELOAD DICTIONARY {DATABASE}.lost")
+        self.server.execute(
+            f"CREATE MATERIALIZED VIEW {DATABASE}.throwing REFRESH EVERY 1 HOUR ENGINE = Memory"
+            f" AS SELECT throwIf(1, '{CUSTOMER}') AS x"
+        )
+        # The engine makes the table, but says `Shutdown was called`, and would not start again with it.
+        self._try(
+            f"CREATE TABLE {DATABASE}.consumed (n UInt64)"
+            f" ENGINE = Kafka('127.0.0.1:{self._nobody}', 'topic', 'group', 'JSONEachRow')"
+        )
+        self.server.execute(
+            f"CREATE MATERIALIZED VIEW {DATABASE}.reader ENGINE = Memory AS SELECT n FROM {DATABASE}.consumed"
+        )
 
     def _mutate(self) -> None:
         """One that fails for good, and more than anybody should send."""
@@ -108,6 +153,7 @@ class Faulty:
             threading.Thread(target=again, args=(stopped, 0.1, self._fail)),
             threading.Thread(target=again, args=(stopped, 0.5, self._insert_slowly)),
             threading.Thread(target=again, args=(stopped, 0.1, self._crowd)),
+            threading.Thread(target=again, args=(stopped, 0.1, self._insert_alone)),
         ]
         for user in users:
             user.start()
@@ -129,6 +175,9 @@ class Faulty:
 
     def _insert_slowly(self) -> None:
         self._try(f"INSERT INTO {DATABASE}.slow VALUES (1)")
+
+    def _insert_alone(self) -> None:
+        self._try(f"INSERT INTO {DATABASE}.tiny VALUES (1)")
 
     def _crowd(self) -> None:
         """Two queries at a time of a user who may have one."""

@@ -25,6 +25,8 @@ from tests.servers.prometheus import Prometheus, promtool
 from tests.servers.zookeeper import ZooKeeper
 
 DAY = 86_400
+# None of them succeeds here.
+BACKUPS = {"backups": {"expected_every": "1h"}}
 # What the scrape adds to a series.
 OF_THE_SCRAPE = {"job", "instance"}
 RANK = ["warning", "critical"]
@@ -36,6 +38,7 @@ ARRIVES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("PartsTotalPressure", "critical", {"table": "scattered"}),
     ("InsertsDelayed", "warning", {}),
     ("InsertsRejected", "critical", {}),
+    ("PartsCreatedFasterThanMerged", "warning", {"table": "tiny"}),
     ("MutationsMany", "warning", {"table": "mutated"}),
     ("BrokenParts", "warning", {"table": "broken", "reason_class": "broken"}),
     ("CriticalErrors", "warning", {"error": "CHECKSUM_DOESNT_MATCH"}),
@@ -44,6 +47,14 @@ ARRIVES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("FailedQueries", "warning", {}),
     ("QueriesRefused", "critical", {}),
     ("InterserverFailing", "warning", {"kind": "distributed"}),
+    ("BackupFailed", "warning", {}),
+    ("BackupStale", "warning", {"cluster": "prod"}),
+    ("DistributionBacklog", "warning", {"table": "unsent"}),
+    ("DistributionBlocked", "warning", {"table": "stopped"}),
+    ("DistributionBroken", "critical", {"table": "spoiled"}),
+    ("DictionaryFailing", "warning", {"dictionary": "lost"}),
+    ("ViewRefreshFailing", "warning", {"view": "throwing"}),
+    ("KafkaConsumerFailing", "warning", {"table": "consumed"}),
 )
 
 
@@ -65,7 +76,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, zookeeper: ZooKeeper) -> Ite
         with running(server):
             faulty = Faulty(server)
             faulty.set_up()
-            with watched(folder / "chain", [of_26(server, "prod")]) as chain:
+            with watched(folder / "chain", [of_26(server, "prod")], settings=BACKUPS) as chain:
                 rules, left_out = exported(chain)
                 prometheus = a_prometheus(folder / "prometheus", chain, rules)
                 with running(prometheus), faulty.used():
@@ -133,6 +144,13 @@ def test_each_fault_arrives(scene: Scene) -> None:
 def test_a_score_that_is_low_for_known_reasons_is_silent(scene: Scene) -> None:
     assert scene.chain.wait_alert("HealthScoreLow").detail["inhibited_by"]
     assert not scene.chain.messages("] HealthScoreLow")
+
+
+def test_small_inserts_are_silent_beside_what_comes_of_them(scene: Scene) -> None:
+    alert = scene.chain.wait_alert("SmallInserts", lambda one: one.detail["labels"]["table"] == "tiny")
+    assert alert.detail["inhibited_by"] == "PartsCreatedFasterThanMerged"
+    assert alert.detail["evidence"]["rows_per_part"] == 1
+    assert not scene.chain.messages("] SmallInserts")
 
 
 def test_a_replica_that_is_read_only_by_itself_arrives_with_its_own_fix(scene: Scene) -> None:

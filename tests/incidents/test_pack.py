@@ -2,7 +2,10 @@
 
 Not provoked: VersionMismatch (18.16 and 26.9 speak different protocols, so they cannot be one cluster),
 MutationStuck (half an hour by the server's clock), MergeStuck (an hour), ReplicationLagCritical (a quarter
-of an hour of real lag). ReplicationLag and ReplicationQueueStuck are in `make soak`.
+of an hour of real lag), TableLoadFailed (the engine does not start with such a table), AsyncInsertsFailing
+(the engine writes them at once), MergePoolSaturated (it would hold up every other incident),
+DistributionGrowing (half an hour), DictionaryStale (over a minute), DdlQueueStuck (neither server runs the
+worker of DDL). ReplicationLag and ReplicationQueueStuck are in `make soak`.
 """
 
 from __future__ import annotations

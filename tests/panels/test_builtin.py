@@ -12,7 +12,7 @@ from clustersight.clickhouse.connection import Address, Wire
 from clustersight.clickhouse.sql import compose, ident
 from clustersight.collection import PanelRun
 from clustersight.metrics import Kind
-from clustersight.panels.builtin import PANEL, SQL_ASYNC, Named, Row, samples
+from clustersight.panels.builtin import NAMED_EVENTS, PANEL, SQL_ASYNC, Named, Row, samples
 from clustersight.panels.panel import Status
 from tests.panels.tables import address_of, database
 from tests.panels.visiting import run, values
@@ -52,6 +52,15 @@ def test_events_are_counters_and_metrics_are_gauges(embedded: EmbeddedServer) ->
     assert values(found)[event, address.endpoint] == before + 1
     kinds = {s.metric.name: s.metric.kind for s in found.samples}
     assert (kinds[event], kinds["ClickHouseMetrics_Query"]) == (Kind.COUNTER, Kind.GAUGE)
+
+
+def test_events_that_dashboards_name_are_there_before_they_happen(embedded: EmbeddedServer) -> None:
+    """system.events hides zeros."""
+    address = address_of(embedded)
+    found = values(run(address, PANEL))
+    assert found["ClickHouseProfileEvents_ReplicatedPartFetches", address.endpoint] == 0
+    assert {(f"ClickHouseProfileEvents_{name}", address.endpoint) for name in NAMED_EVENTS} <= found.keys()
+    assert found["ClickHouseProfileEvents_SelectQuery", address.endpoint] > 0
 
 
 def test_a_family_is_made_once(embedded: EmbeddedServer, replicas: list[ClickHouse18]) -> None:

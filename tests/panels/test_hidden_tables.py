@@ -7,11 +7,15 @@ from collections.abc import Callable
 from clustersight.panels import (
     broken_parts,
     compression,
+    dictionaries,
+    distribution,
+    kafka,
     merges,
     mutations,
     parts,
     replication,
     replication_queue,
+    views,
 )
 from clustersight.panels.panel import Status
 from tests.panels.tables import address_of
@@ -21,10 +25,11 @@ from tests.servers.embedded import EmbeddedServer
 READS = (
     "metrics", "events", "asynchronous_metrics", "merge_tree_settings", "replicated_merge_tree_settings",
     "merges", "mutations", "parts", "detached_parts", "settings", "replicas", "replication_queue",
+    "distribution_queue", "dictionaries", "view_refreshes", "kafka_consumers",
 )  # fmt: skip
 PANELS = (
     merges.PANEL, mutations.PANEL, broken_parts.PANEL, parts.PANEL, compression.PANEL, replication.PANEL,
-    replication_queue.PANEL,
+    replication_queue.PANEL, distribution.PANEL, dictionaries.PANEL, views.PANEL, kafka.PANEL,
 )  # fmt: skip
 
 
