@@ -47,9 +47,13 @@ soak: $(VENV)/.dev ## The tests that take long
 	@bash tests/install-servers.sh
 	@$(BIN)/python -m pytest -m soak
 
-generate: $(VENV)/.dev ## Write the files that are made from code (docs/METRICS.md, docs/rules.schema.json)
+generate: $(VENV)/.dev ## Write the files that are made from code: references, schema, dashboards, rules
 	@$(BIN)/python -m clustersight.catalogue docs/METRICS.md
 	@$(BIN)/python -m clustersight.rules.schema docs/rules.schema.json
+	@$(BIN)/python -m clustersight.settings.reference docs/configuration.md
+	@$(BIN)/clustersight rules export --format prometheus 2>/dev/null >config/prometheus/rules/alerts.yml
+	@$(BIN)/clustersight rules export --format alertmanager >config/prometheus/alertmanager.yml
+	@$(BIN)/clustersight dashboards build
 
 bench: $(VENV)/.dev ## Speed and memory beside a peer in the same run
 	@bash tests/install-servers.sh

@@ -17,6 +17,7 @@ from clustersight.alerter_metrics import (
     CLOCK_STEPS,
     EVALUATION_SECONDS,
     FAILURES,
+    FIRING,
     HEARTBEATS,
     LAST_PASS,
     LEADER,
@@ -60,6 +61,7 @@ class OwnMetrics(Collector):
             yield _family(LAST_PASS, {(): status.last_pass_at})
             yield _family(EVALUATION_SECONDS, {(): status.last_pass_seconds})
         yield _family(ALERTS, {(severity,): float(n) for severity, n in status.alerts().items()})
+        yield _family(FIRING, {labels: float(n) for labels, n in status.firing().items()})
         yield from _deliveries(status)
         yield from self._process.collect()
 

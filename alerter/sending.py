@@ -6,7 +6,6 @@ else is: after a kill -9 the message in flight is the one that may come twice.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -174,7 +173,7 @@ class Sender:
         if not self._around.may_send():
             return
         message = Message(
-            self._id(batch), batch.form, batch.notices, self._around.links, sent_at=clock.wall()
+            batch.id_for(self.name), batch.form, batch.notices, self._around.links, sent_at=clock.wall()
         )
         outcome = self._channel.send(message, plain=batch.plain)
         # To go on without would be to send it again: it is written, however long the store takes.
@@ -189,10 +188,6 @@ class Sender:
             event(log, logging.ERROR, "a delivery cannot be noted", channel=self.name, error=str(error))
             return False
         return True
-
-    def _id(self, batch: Batch) -> str:
-        rows = ",".join(str(row.id) for row in batch.rows)
-        return hashlib.sha256(f"{self.name}:{rows}".encode()).hexdigest()[:32]
 
     # -- how it ended ----------------------------------------------------------------------------------
 

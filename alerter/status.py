@@ -45,6 +45,11 @@ class Status:
         found = Counter(alert.severity.value for alert in list(self.book().alerts.values()))
         return {severity: found[severity] for severity in ("warning", "critical")}
 
+    def firing(self) -> Mapping[tuple[str, str, str], int]:
+        """How many are not resolved, by rule, cluster's name and severity."""
+        alerts = list(self.book().alerts.values())
+        return Counter((one.rule_name, str(one.detail["cluster_name"]), one.severity.value) for one in alerts)
+
     def notifications(self) -> Mapping[str, Mapping[str, int]]:
         return {sender.name: dict(sender.counts.by_outcome) for sender in self.senders()}
 

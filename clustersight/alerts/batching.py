@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,11 @@ class Batch:
     @property
     def notices(self) -> tuple[Notice, ...]:
         return tuple(row.notice for row in self.rows)
+
+    def id_for(self, channel: str) -> str:
+        """The message's id on a channel, which is the same for every try."""
+        rows = ",".join(str(row.id) for row in self.rows)
+        return hashlib.sha256(f"{channel}:{rows}".encode()).hexdigest()[:32]
 
 
 Fits = Callable[[Sequence[Notice]], int]

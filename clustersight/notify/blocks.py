@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from clustersight.notify import wording
 from clustersight.notify.limits import HEADER_SIZE, code, escaped, fenced, is_cut, listed, safe
@@ -23,6 +23,8 @@ _GREEN, _GREY = "#2eb67d", "#868e96"
 _COLOURS = {Severity.CRITICAL: "#d0342c", Severity.WARNING: "#e8a317"}
 # All of ASCII that a URL may hold; `<`, `>` and `|` would end Slack's link.
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"
+# Dashboards of grafana/, by uids that stay; a test compares them.
+CLUSTER_BOARD, ALERTS_BOARD = "clustersight-cluster", "clustersight-alerts"
 _CUT = " (only its beginning: do not run it; the API has all of it)"
 
 
@@ -98,14 +100,22 @@ def alert_links(notice: Notice, links: Links) -> str:
     """Where to go on with one alert."""
     alert = quote(notice.alert_id, safe="", errors="replace")
     api = f"{links.api_url}/api/v1/alerts/{alert}" if links.api_url and alert else None
-    return _joined(notice.runbook_url, links.grafana_url, api)
+    return _joined(notice.runbook_url, _dashboard(notice, links), api)
+
+
+def _dashboard(notice: Notice, links: Links) -> str | None:
+    """The dashboard of the cluster, at the host where the alert names one."""
+    if not links.grafana_url:
+        return None
+    chosen = [("var-cluster", notice.cluster), ("var-host", notice.host)]
+    query = urlencode([(name, value) for name, value in chosen if value], errors="replace")
+    return f"{links.grafana_url}/d/{CLUSTER_BOARD}" + (f"?{query}" if query else "")
 
 
 def all_links(runbook_url: str | None, links: Links) -> str:
     """Where to go on with several alerts."""
-    return _joined(
-        runbook_url, links.grafana_url, f"{links.api_url}/api/v1/alerts" if links.api_url else None
-    )
+    grafana = f"{links.grafana_url}/d/{ALERTS_BOARD}" if links.grafana_url else None
+    return _joined(runbook_url, grafana, f"{links.api_url}/api/v1/alerts" if links.api_url else None)
 
 
 def _joined(runbook: str | None, grafana: str | None, api: str | None) -> str:

@@ -34,7 +34,7 @@ def condition(rule: Rule) -> str:
     parts = [f"{value} {rule.operator} {number(rule.threshold)}"]
     if rule.resolve_threshold is not None:
         stays = f"{value} {rule.operator} {number(rule.resolve_threshold)}"
-        parts.append(f"({stays} and on ({', '.join(_labels(key))}) {_firing(rule)})")
+        parts.append(f"({stays} and on ({', '.join(labels_of(key))}) {_firing(rule)})")
     if rule.no_data is NoData.ALERT:
         parts.append(f"absent({_selector(key.prometheus_name, {**rule.match, **_own(key)})})")
     return " or ".join(parts)
@@ -82,7 +82,7 @@ def _braced(name: str, conditions: Sequence[str]) -> str:
     return f"{name}{{{','.join(conditions)}}}" if conditions else name
 
 
-def _labels(key: MetricKey) -> Iterator[str]:
+def labels_of(key: MetricKey) -> Iterator[str]:
     """What makes one alert: the labels by which ALERTS is told to be of the same thing."""
     yield "cluster"
     if isinstance(key.source, Rate) or not key.source.cluster_only:

@@ -66,6 +66,8 @@ def test_its_pages_are_there_and_promtool_has_nothing_to_say(
     assert found["clustersight_alerter_rules_loaded",] == 1
     assert found["clustersight_alerter_notifications_total", "slack", "delivered"] == 1
     assert found["clustersight_alerter_outbox_rows", "delivered"] == 1
+    firing = [key[1:] for key in found if key[0] == "clustersight_alerter_firing_alerts"]
+    assert [(name, severity) for name, _, severity in firing] == [("DiskFilling", "warning")]
     assert {m.name for m in ALERTER} - {family.name for family in families(page)} == set()
     assert process.get("/-/healthy").ok
     status = process.get("/-/status").json()

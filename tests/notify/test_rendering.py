@@ -5,16 +5,18 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustersight.notify import digest
+from clustersight.notify import blocks, digest
 from clustersight.notify.limits import MESSAGE_SIZE
 from clustersight.notify.notice import Form, Links, Message, Notice, NoticeKind
 from clustersight.notify.rendering import payload, plain_payload, plain_text
 from clustersight.settings.notify import Severity
+from grafana.boards import ALL as BOARDS
 from tests.notify.messages import FIRED_AT, many, message, notice, resolved
 from tests.servers.slack import problem_of, texts, units
 
@@ -45,10 +47,24 @@ def test_a_message_of_one_alert_says_everything() -> None:
         "*Evidence*\n```\nmutation_id: mutation_7.txt\nparts_to_do: 3\n```",
         "*Fix*\n```\nKILL MUTATION WHERE database = 'shop' AND table = 'orders'\n```",
         "<https://docs.example/runbook#MutationFailing|Runbook>",
-        "<https://grafana.example|Grafana>",
+        "<https://grafana.example/d/clustersight-cluster?var-cluster=prod&var-host=ch-1|Grafana>",
         "<https://sight.example/api/v1/alerts/a-1|API>",
     ):
         assert part in told, part
+
+
+def test_the_dashboards_that_messages_name_exist() -> None:
+    assert {blocks.CLUSTER_BOARD, blocks.ALERTS_BOARD} <= {board.uid for board in BOARDS}
+
+
+@pytest.mark.parametrize("name", ["a&b=c", "<!channel>", "a|b", "\udcff", "日本", ""])
+def test_a_hostile_name_stays_within_the_link_to_its_dashboard(name: str) -> None:
+    told = whole(message(notice(cluster=name, host=name)))
+    (link,) = re.findall(r"<(https://grafana\.example[^>]*)\|Grafana>", told)
+    query = parse_qs(urlsplit(link).query)
+
+    shown = name.encode(errors="replace").decode()
+    assert query == ({"var-cluster": [shown], "var-host": [shown]} if name else {})
 
 
 def test_slack_shows_all_of_an_attachment() -> None:

@@ -1,0 +1,280 @@
+"""One cluster (or several): its score and why, its nodes, and what has a dashboard of its own in short."""
+
+from grafana.frame import Board
+from grafana.links import BOARD_OF_NODE
+from grafana.panels import OK, UP, YES, Column, Graph, Row, Stat, Table, Timeline
+from grafana.queries import OF_TABLE, Query, a_minute, a_second, largest
+
+HEALTH = Row(
+    "Health",
+    (
+        Stat(
+            title="Score",
+            about="The lowest health score of the chosen clusters, 0 to 100; the API explains it.",
+            query=Query("min(clickhouse_health_score)"),
+            rule="HealthScoreLow",
+            decimals=1,
+            height=8,
+        ),
+        Graph(
+            title="Score by component",
+            about="The score is their weighted mean, held down by the worst of them.",
+            queries=(
+                Query(
+                    "min by (cluster, component) (clickhouse_health_component_score)",
+                    "{{cluster}} {{component}}",
+                ),
+            ),
+            most=100,
+            width=12,
+        ),
+        Timeline(
+            title="Nodes",
+            about="Whether each node answered.",
+            query=largest("clickhouse_up"),
+            words=UP,
+        ),
+    ),
+)
+NODES = Table(
+    title="Nodes",
+    about="Every node as it is now. A host's name narrows the dashboard to it.",
+    labels=("cluster", "host"),
+    sort="Up",
+    falling=False,
+    links={"host": BOARD_OF_NODE},
+    height=9,
+    columns=(
+        Column(name="Up", expr="clickhouse_up", words=UP),
+        Column(name="Uptime", expr="clickhouse_uptime_seconds", unit="s"),
+        Column(
+            name="Memory",
+            expr="clickhouse_memory_usage_ratio",
+            unit="percentunit",
+            rule="MemoryPressure",
+        ),
+        Column(
+            name="Clock",
+            expr="clickhouse_clock_skew_seconds",
+            unit="s",
+            rule="ClockSkew",
+        ),
+        Column(name="Queries", expr="clickhouse_queries_running"),
+        Column(name="Tables", expr="clickhouse_tables"),
+        Column(name="Parts", expr="clickhouse_parts_active"),
+        Column(
+            name="Merge pool",
+            expr="clickhouse_merge_pool_saturation_ratio",
+            unit="percentunit",
+            rule="MergePoolSaturated",
+        ),
+        Column(name="Keeper", expr="clickhouse_keeper_online", words=OK),
+    ),
+)
+VERSIONS = Table(
+    title="Versions",
+    about="Version and place of each node; more than one version for a day is VersionMismatch.",
+    labels=("cluster", "host", "version", "shard", "replica"),
+    width=12,
+    columns=(
+        Column(
+            name="Answers",
+            expr="clickhouse_info",
+            words=OK,
+        ),
+    ),
+)
+LOAD = Row(
+    "Load",
+    (
+        Graph(
+            title="Queries",
+            about="Queries a second of each node, with those for other nodes and our own.",
+            queries=(a_second("clickhouse_queries_total"),),
+            unit="reqps",
+        ),
+        Graph(
+            title="Memory",
+            about="Memory against the smallest limit: of the server, of the cgroup, of the machine.",
+            queries=(largest("clickhouse_memory_usage_ratio"),),
+            unit="percentunit",
+            rule="MemoryPressure",
+            most=1,
+        ),
+        Graph(
+            title="Connections",
+            about="Open connections of clients and of other servers, by kind.",
+            queries=(Query("sum by (kind) (clickhouse_connections)", "{{kind}}"),),
+            stacked=True,
+        ),
+        Graph(
+            title="Errors",
+            about="The ten errors that were raised most often, a minute, without those of other servers.",
+            queries=(
+                Query(
+                    "topk(10, sum by (error) (60 * rate(clickhouse_errors_total[$__rate_interval])))",
+                    "{{error}}",
+                ),
+            ),
+            unit="cpm",
+            rule="CapacityErrors",
+        ),
+        Graph(
+            title="Restarts within an hour",
+            about="How often the uptime went back; from three on RestartLoop fires.",
+            queries=(largest("resets(clickhouse_uptime_seconds[1h])"),),
+            rule="RestartLoop",
+        ),
+        Graph(
+            title="Other servers that could not be reached",
+            about="Failures of distributed queries and of fetches of parts, a minute.",
+            queries=(a_minute("clickhouse_interserver_errors_total", "cluster", "host", "kind"),),
+            unit="cpm",
+            rule="InterserverFailing",
+        ),
+    ),
+)
+LIMITS = Row(
+    "Nearest limits",
+    (
+        Stat(
+            title="Largest lag",
+            about="The replica that is farthest behind; absent where the lag is unknown.",
+            query=Query("max(clickhouse_replica_max_lag_seconds)"),
+            unit="s",
+            rule="ReplicationLag",
+            empty="no replicas",
+        ),
+        Stat(
+            title="Read-only replicas",
+            about="Replicas that take no inserts and fetch nothing.",
+            query=Query("sum(clickhouse_replicas_readonly)"),
+            counts="ReplicaReadonly",
+            empty="no replicas",
+        ),
+        Stat(
+            title="Parts pressure",
+            about="The fullest partition of all tables against its limit for inserts.",
+            query=Query("max(clickhouse_parts_max_pressure_ratio)"),
+            unit="percentunit",
+            rule="PartsPressureCritical",
+        ),
+        Stat(
+            title="Fullest disk",
+            about="The fullest disk of all nodes.",
+            query=Query("max(clickhouse_disk_usage_ratio)"),
+            unit="percentunit",
+            rule="DiskUsage",
+            empty="not told",
+        ),
+        Stat(
+            title="Failing mutations",
+            about="Mutations that fail and are tried again and again.",
+            query=Query("sum(clickhouse_mutations_unfinished_failing)"),
+            counts="MutationFailing",
+            empty="not told",
+        ),
+        Stat(
+            title="Versions differ",
+            about="Whether the nodes that answer run more than one version.",
+            query=Query("max(clickhouse_version_mismatch)"),
+            words=YES,
+        ),
+    ),
+)
+OBJECTS = Row(
+    "What else may be broken",
+    (
+        Stat(
+            title="Tables not loaded",
+            about="Tables and databases that failed to load: they are missing until that is repaired.",
+            query=Query("sum(clickhouse_tables_load_failed)"),
+            counts="TableLoadFailed",
+            empty="not told",
+        ),
+        Stat(
+            title="Dictionaries failing",
+            about="Dictionaries whose last load or update failed.",
+            query=Query("sum(clickhouse_dictionaries_failing)"),
+            counts="DictionaryFailing",
+            empty="not told",
+        ),
+        Stat(
+            title="Views failing",
+            about="Refreshable views whose last refresh failed.",
+            query=Query("sum(clickhouse_view_refreshes_failing)"),
+            counts="ViewRefreshFailing",
+            empty="not told",
+        ),
+        Stat(
+            title="Kafka consumers failing",
+            about="Consumers of Kafka tables that had an exception in the last ten minutes.",
+            query=Query("sum(clickhouse_kafka_consumers_failing_all)"),
+            counts="KafkaConsumerFailing",
+            empty="not told",
+        ),
+        Stat(
+            title="Oldest DDL",
+            about="Age of the oldest entry of DDL ON CLUSTER that a living node has not finished.",
+            query=Query("max(clickhouse_ddl_queue_oldest_entry_seconds)"),
+            unit="s",
+            rule="DdlQueueStuck",
+            empty="no queue",
+        ),
+        Stat(
+            title="Last backup",
+            about="Time since a backup of the cluster last succeeded; of the worst of the chosen clusters.",
+            query=Query("max(clickhouse_backup_last_success_age_seconds)"),
+            unit="s",
+            empty="none known",
+        ),
+        Graph(
+            title="Files of Distributed tables that wait",
+            about="Blocks of inserts that were not sent yet to the other nodes.",
+            queries=(largest("clickhouse_distribution_queue_files_all"),),
+        ),
+        Graph(
+            title="Broken files of Distributed tables",
+            about="Files that were set aside: their rows are not delivered.",
+            queries=(largest("clickhouse_distribution_queue_broken_files_all"),),
+            counts="DistributionBroken",
+        ),
+        Graph(
+            title="Memory of dictionaries",
+            about="Memory that the loaded dictionaries of each node take.",
+            queries=(largest("clickhouse_dictionaries_bytes"),),
+            unit="bytes",
+        ),
+        Graph(
+            title="Messages from Kafka",
+            about="Messages that the consumers of the ten busiest tables read, a second.",
+            queries=(
+                Query("topk(10, rate(clickhouse_kafka_messages_read_total[$__rate_interval]))", OF_TABLE),
+            ),
+            unit="ops",
+        ),
+        Graph(
+            title="Age of refreshed views",
+            about="Time since the last refresh that succeeded: the ten oldest views.",
+            queries=(
+                Query(
+                    "topk(10, clickhouse_view_refresh_last_success_age_seconds)",
+                    "{{cluster}} {{host}} {{database}}.{{view}}",
+                ),
+            ),
+            unit="s",
+        ),
+        Graph(
+            title="Backups that failed",
+            about="Backups that failed or were cancelled on each node since the last one that succeeded.",
+            queries=(largest("clickhouse_backups_failed"),),
+            rule="BackupFailed",
+        ),
+    ),
+)
+BOARD = Board(
+    uid="clustersight-cluster",
+    title="ClickHouse cluster",
+    about="One cluster: its health and what it is made of, its nodes, load, errors, and the nearest limits.",
+    rows=(HEALTH, LIMITS, Row("Each node", (NODES,)), LOAD, OBJECTS, Row("Versions", (VERSIONS,))),
+)

@@ -1,0 +1,150 @@
+"""Storage: disks, when they will be full, parts that were set aside, and what the tables take."""
+
+from grafana.frame import Board
+from grafana.panels import Column, Graph, Row, Stat, Table
+from grafana.queries import Query, largest, worst
+
+_DISK = "{{cluster}} {{host}} {{disk}}"
+
+NOW = Row(
+    "Now",
+    (
+        Stat(
+            title="Fullest disk",
+            about="The fullest disk of all nodes.",
+            query=Query("max(clickhouse_disk_usage_ratio)"),
+            unit="percentunit",
+            rule="DiskUsage",
+            empty="not told",
+        ),
+        Stat(
+            title="Free",
+            about="Free space of all disks; disks on one file system count once each.",
+            query=Query("sum(clickhouse_disk_free_bytes)"),
+            unit="bytes",
+            empty="not told",
+        ),
+        Stat(
+            title="Broken disks",
+            about="Disks that ClickHouse takes for broken.",
+            query=Query("sum(clickhouse_disk_broken)"),
+            counts="DiskBroken",
+            empty="not told",
+        ),
+        Stat(
+            title="Broken parts",
+            about="Parts that were set aside as broken or unexpected, whenever that was.",
+            query=Query('sum(clickhouse_detached_parts_all{reason_class=~"broken|unexpected"})'),
+            counts="BrokenParts",
+            empty="not told",
+        ),
+        Stat(
+            title="Data",
+            about="Compressed size of all tables of the MergeTree family.",
+            query=Query("sum(clickhouse_compressed_bytes)"),
+            unit="bytes",
+        ),
+        Stat(
+            title="Rows",
+            about="Rows of all tables of the MergeTree family.",
+            query=Query("sum(clickhouse_rows)"),
+        ),
+    ),
+)
+DISKS = Row(
+    "Disks",
+    (
+        Graph(
+            title="Used",
+            about="Used share of each disk. Merges stop long before 100 %.",
+            queries=(largest("clickhouse_disk_usage_ratio", "cluster", "host", "disk"),),
+            unit="percentunit",
+            rule="DiskUsage",
+            most=1,
+        ),
+        Graph(
+            title="Free",
+            about="Free space of each disk.",
+            queries=(largest("clickhouse_disk_free_bytes", "cluster", "host", "disk"),),
+            unit="bytes",
+        ),
+        Graph(
+            title="Full in",
+            about="By a straight line through the last six hours, in hours; only disks that fill up.",
+            queries=(
+                Query(
+                    "(1 - clickhouse_disk_usage_ratio)"
+                    " / (deriv(clickhouse_disk_usage_ratio[6h]) * 3600 > 0) < 240",
+                    _DISK,
+                ),
+            ),
+            unit="h",
+            rule="DiskWillFill",
+        ),
+    ),
+)
+DETACHED = Row(
+    "Parts that were set aside",
+    (
+        Graph(
+            title="By class of reason",
+            about="broken and unexpected ones may be lost rows; temporary and harmless ones are not.",
+            queries=(
+                Query(
+                    "sum by (cluster, reason_class) (clickhouse_detached_parts_all)",
+                    "{{cluster}} {{reason_class}}",
+                ),
+            ),
+            stacked=True,
+            width=12,
+        ),
+        Table(
+            title="Tables with detached parts",
+            about="Which tables, and why; the API has the exact reasons.",
+            labels=("cluster", "host", "database", "table", "reason_class"),
+            sort="Parts",
+            width=12,
+            columns=(
+                Column(
+                    name="Parts",
+                    expr="clickhouse_detached_parts",
+                ),
+                Column(
+                    name="Size",
+                    expr="clickhouse_detached_parts_bytes",
+                    unit="bytes",
+                ),
+            ),
+        ),
+    ),
+)
+TABLES = Row(
+    "Tables",
+    (
+        Graph(
+            title="Largest tables",
+            about="Compressed size of the 20 largest tables.",
+            queries=(worst("clickhouse_table_compressed_bytes"),),
+            unit="bytes",
+        ),
+        Graph(
+            title="Size of all tables",
+            about="Compressed size of all tables of each node.",
+            queries=(largest("clickhouse_compressed_bytes"),),
+            unit="bytes",
+        ),
+        Graph(
+            title="Worst compression",
+            about="Compressed against uncompressed size: the ten tables that compress worst.",
+            queries=(worst("clickhouse_table_compression_ratio", 10),),
+            unit="percentunit",
+        ),
+    ),
+)
+BOARD = Board(
+    uid="clustersight-storage",
+    title="ClickHouse storage",
+    about="Disks and when they will be full, parts that were set aside, sizes and compression of tables.",
+    rows=(NOW, DISKS, DETACHED, TABLES),
+    start="now-24h",
+)

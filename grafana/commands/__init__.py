@@ -1,0 +1,1 @@
+"""`clustersight dashboards`: one command, one module."""
