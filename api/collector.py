@@ -38,9 +38,14 @@ def collector_status(
     """Pending before the first visit; offline where no node answers, or where nobody visits any more."""
     if not nodes:
         return CollectorStatus.PENDING
-    since = now - FRESH_INTERVALS * collection.interval_sec
-    answering = any(node.is_up and since <= node.visited_at <= now + SKEW_SECONDS for node in nodes)
+    answering = any(node.is_up and visited_lately(node, now, collection) for node in nodes)
     return CollectorStatus.ONLINE if answering else CollectorStatus.OFFLINE
+
+
+def visited_lately(node: StoredNode, now: float, collection: CollectionSettings) -> bool:
+    """Whether what is stored of a node still says how it is."""
+    since = now - FRESH_INTERVALS * collection.interval_sec
+    return since <= node.visited_at <= now + SKEW_SECONDS
 
 
 def collection_state(
@@ -48,15 +53,16 @@ def collection_state(
 ) -> CollectionState:
     """By every panel on every node; those that have nothing to read do not count."""
     counted = [one for one in states if one.panel in _PANELS and one.status not in _NOTHING_TO_READ]
-    fresh = [one for one in counted if _is_fresh(one, now, collection)]
+    fresh = [one for one in counted if is_fresh_panel(one, now, collection)]
     if not fresh:
         return CollectionState.FAILED
     return CollectionState.FULL if len(fresh) == len(counted) else CollectionState.PARTIAL
 
 
-def _is_fresh(state: Snapshot, now: float, collection: CollectionSettings) -> bool:
+def is_fresh_panel(state: Snapshot, now: float, collection: CollectionSettings) -> bool:
+    """Whether a panel of the product was read well within five of its intervals."""
     at = state.collected_at
-    return at is not None and is_fresh(_PANELS[state.panel], at, now, collection)
+    return state.panel in _PANELS and at is not None and is_fresh(_PANELS[state.panel], at, now, collection)
 
 
 def last_collected_at(states: Sequence[Snapshot]) -> float | None:

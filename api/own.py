@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from api.reloads import ReloadState
 from api.traffic import BUCKETS, Traffic
 from clustersight import __version__
-from clustersight.self_metrics import BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT
+from clustersight.self_metrics import API_DURATION, API_REQUESTS, BUILD_INFO, RELOAD_SUCCESSFUL, RELOADED_AT
 
 _BOUNDS = [*map(str, BUCKETS), "+Inf"]
 
@@ -43,21 +43,13 @@ class OwnMetrics(Collector):
         yield from self._processes()
 
     def _requests(self) -> Family:
-        family = CounterMetricFamily(
-            "clustersight_api_requests_total",
-            "Answered requests of all workers since the start.",
-            labels=["route", "method", "status"],
-        )
+        family = CounterMetricFamily(API_REQUESTS.name, API_REQUESTS.help, labels=list(API_REQUESTS.labels))
         for route, method, status, count in self._traffic.requests():
             family.add_metric([self._routes[route], method, str(status)], count)
         return family
 
     def _durations(self) -> Family:
-        family = HistogramMetricFamily(
-            "clustersight_api_request_duration_seconds",
-            "Time from the head of a request to its answer, without sending it.",
-            labels=["route"],
-        )
+        family = HistogramMetricFamily(API_DURATION.name, API_DURATION.help, labels=list(API_DURATION.labels))
         for route, counts, seconds in self._traffic.durations():
             family.add_metric([self._routes[route]], list(zip(_BOUNDS, counts, strict=True)), seconds)
         return family

@@ -1,15 +1,14 @@
-"""Pages for people: `/` with links, and the interactive documentation with its own assets."""
+"""Pages for people: `/`, and the interactive documentation with its own assets."""
 
 from __future__ import annotations
 
-import html
 from importlib import resources
 
 from flask import Flask, Response
 from werkzeug.exceptions import NotFound
 
+from api.landing import route
 from api.resource import BASE, Access
-from clustersight import __version__
 
 # Nothing from elsewhere, nothing inline but styles; the page may ask this server.
 POLICY = (
@@ -38,34 +37,10 @@ _DOCS = """\
 <script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script>
 </body></html>
 """
-_LANDING = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>ClusterSight API</title>
-<meta name="viewport" content="width=device-width">
-<style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem; padding: 0 1rem }}
-code {{ background: #eee; padding: 0 .2em }}</style></head>
-<body><h1>ClusterSight API</h1><p>Version {version}. {mode}</p>
-<ul>
-<li><a href="{base}/docs">{base}/docs</a>: every route, to be tried here</li>
-<li><a href="{base}/openapi.json">{base}/openapi.json</a>: the same for programs</li>
-<li><a href="{base}/health">{base}/health</a></li>
-<li><a href="{base}/overview">{base}/overview</a>: all clusters</li>
-<li><a href="/metrics">/metrics</a>: this process, for Prometheus</li>
-<li><a href="/-/ready">/-/ready</a></li>
-</ul></body></html>
-"""
-_MODES = {
-    True: "There is no password: whoever reaches this address may read and change everything.",
-    False: "Requests need <code>Authorization: Bearer …</code>, the SHA-256 of the password.",
-}
 
 
 def register(app: Flask, *, is_open: bool) -> dict[str, Access]:
     """Add the routes; returns who may use each."""
-    landing = _LANDING.format(version=html.escape(__version__), base=BASE, mode=_MODES[is_open])
-
-    def page() -> Response:
-        return _page(landing)
 
     def docs() -> Response:
         return _page(_DOCS)
@@ -73,11 +48,11 @@ def register(app: Flask, *, is_open: bool) -> dict[str, Access]:
     def start() -> Response:
         return Response(_START, content_type="text/javascript; charset=utf-8")
 
-    app.add_url_rule("/", "landing", page, methods=["GET"])
     app.add_url_rule(f"{BASE}/docs", "docs", docs, methods=["GET"])
     app.add_url_rule(f"{BASE}/docs/start.js", "docs_start", start, methods=["GET"])
     app.add_url_rule(f"{BASE}/docs/<string:name>", "docs_asset", _asset, methods=["GET"])
-    return dict.fromkeys(("landing", "docs", "docs_start", "docs_asset"), Access.BROWSER)
+    access = dict.fromkeys(("docs", "docs_start", "docs_asset"), Access.BROWSER)
+    return access | route.register(app, is_open=is_open)
 
 
 def _page(text: str) -> Response:

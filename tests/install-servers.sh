@@ -7,7 +7,7 @@
 set -eu
 
 PACKAGES="clickhouse-server clickhouse-client zookeeper prometheus prometheus-alertmanager prometheus-sql-exporter"
-PACKAGES="$PACKAGES postgresql"
+PACKAGES="$PACKAGES postgresql chromium"
 # What the packages install as services.
 SERVICES="clickhouse-server zookeeper prometheus prometheus-alertmanager prometheus-sql-exporter postgresql"
 POLICY=/usr/sbin/policy-rc.d

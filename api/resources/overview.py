@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api import collector
 from api.collector import CollectionState, CollectorStatus
-from api.context import current
+from api.context import Context, current
 from api.live.following import Following
 from api.resource import Resource, Shape
 from clustersight.plans import FRESH_INTERVALS
@@ -69,11 +69,18 @@ EXAMPLE = {
 @RESOURCE.get("/overview", example=[EXAMPLE])
 def get_overview() -> list[ClusterOverviewItem]:
     """All active clusters with health score and alert counts, the oldest first."""
-    context = current()
+    return overview(current())
+
+
+def overview(context: Context) -> list[ClusterOverviewItem]:
+    """The same for whoever has a context. Raises StoreError."""
     collection = context.of(Following).collection
     with context.database.read() as db:
         counts = alerts.unresolved(db)
-        return [_item(db, one, counts, context.now, collection) for one in clusters.active(db)]  # type: ignore[misc]
+        return [
+            ClusterOverviewItem(**_item(db, one, counts, context.now, collection))
+            for one in clusters.active(db)
+        ]
 
 
 def _item(

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.context import current
 from api.errors import ClickHouseFailed, NotFound, PermissionDenied, Unreachable
-from api.panels import examples, listing, routes, scoring
+from api.panels import examples, listing, more_examples, routes, scoring
 from api.panels.board import Board
 from api.panels.listing import ListedPanel, PanelListMeta, PanelListQuery, listed
 from api.panels.meta import EXAMPLE, SERIES_EXAMPLE, PanelMeta, SeriesMeta
@@ -15,6 +15,7 @@ from api.panels.scoring import HealthScore, HealthScoreQuery, Scores
 from api.resource import Answer, Endpoint, Resource
 
 RESOURCE = Resource("panels", "What ClusterSight knows about a cluster, one panel a route.")
+_EXAMPLES = examples.BY_PANEL | more_examples.BY_PANEL
 # What a panel may say beside its rows.
 FAILURES = (NotFound, PermissionDenied, ClickHouseFailed, Unreachable)
 
@@ -48,6 +49,6 @@ for _route in routes.ALL:
     RESOURCE.get(
         f"/panels/{_route.panel.name}",
         errors=FAILURES,
-        example=examples.BY_PANEL.get(_route.panel.name),
+        example=_EXAMPLES.get(_route.panel.name),
         example_meta=SERIES_EXAMPLE if _route.meta is SeriesMeta else EXAMPLE,
     )(_endpoint(_route))

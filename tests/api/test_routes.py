@@ -1,4 +1,4 @@
-"""Every route of the reference over a running demo, in the documented shape; and the README's curl lines."""
+"""Every route of the reference over a running demo, in its shape; and all documented curl lines."""
 
 from __future__ import annotations
 
@@ -76,6 +76,8 @@ class Asked:
             text = text.replace("{silence}", self.create("/silences", NEW_SILENCE))
         if "{query_hash}" in text:
             text = text.replace("{query_hash}", self.query_hash())
+        if "{watched}" in text:
+            text = text.replace("{watched}", str(good(self.ask("GET", "/clusters"))[0]["id"]))
         return text.replace("{alert}", self.alert()) if "{alert}" in text else text
 
     def alert(self) -> str:
@@ -239,7 +241,7 @@ def test_the_connection_test_finds_the_demo(asked: Asked) -> None:
     assert found["nodes"] == [f"127.0.0.1:{port}"]
 
 
-# The README.
+# The README, and docs/api.md.
 
 BLOCK = re.compile(r"^ *```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 ASSIGNED = re.compile(r"^ *\$ (TOKEN=.*)$", re.MULTILINE)
@@ -247,26 +249,28 @@ ASSIGNED = re.compile(r"^ *\$ (TOKEN=.*)$", re.MULTILINE)
 CURL = re.compile(r"""^ *\$ (curl (?:'[^']*'|"[^"]*"|\\\n|[^'"\n])*)$""", re.MULTILINE)
 ADDRESS = re.compile(r"http://(?:localhost|127\.0\.0\.1):(\d+)")
 PASSWORD = "your_password"
+PLACES = {"<alert-id>": "{alert}", "<query-hash>": "{query_hash}", "<cluster-id>": "{watched}"}
 # What a line makes, by what its body has.
-MAKING = {"/silences": '"matchers"', "/clusters": '"host":'}
+MAKING = {"/silences": '"matchers"', "/clusters": '"host":', "/alerts/rules": '"metric_key"'}
 
 
-def readme() -> str:
-    blocks: list[str] = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    return "\n".join(blocks)
+def told() -> str:
+    """Both documents."""
+    return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/api.md"))
 
 
-LINES: list[str] = CURL.findall(readme())
+SHOWN = "\n".join(BLOCK.findall(told()))
+LINES: list[str] = list(dict.fromkeys(CURL.findall(SHOWN)))
 
 
-def test_the_readme_shows_how_to_ask() -> None:
+def test_the_documents_show_how_to_ask() -> None:
     lines = " ".join(LINES)
 
-    assert len(ASSIGNED.findall(readme())) == 1
-    for told in ("/clusters", "/panels/health-score", "/alerts/history", "-X POST", "<alert-id>/acknowledge"):
-        assert told in lines
+    assert len(set(ASSIGNED.findall(SHOWN))) == 1
+    for part in ("/clusters", "/panels/health-score", "/alerts/history", "-X POST", "<alert-id>/acknowledge"):
+        assert part in lines
     # None stands outside of a block, or is written in a way that CURL does not see.
-    assert len(LINES) == len(re.findall(r"\bcurl [-h\"]", (ROOT / "README.md").read_text()))
+    assert len(CURL.findall(SHOWN)) == len(re.findall(r"\bcurl [-h\"]", told()))
 
 
 @pytest.fixture(scope="module")
@@ -286,16 +290,17 @@ def locked(visited: Asked, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ("password", "line"),
     [*((False, line) for line in LINES), *((True, line) for line in LINES if "$TOKEN" in line)],
 )
-def test_each_curl_line_of_the_readme_works(
+def test_each_curl_line_of_the_documents_works(
     asked: Asked, locked: str, tmp_path: Path, password: bool, line: str
 ) -> None:
     urls = {"3001": locked if password else asked.url, "9116": str(asked.demo.told["exporter"])}
-    made = next((path for path, sign in MAKING.items() if sign in line), None)
+    made = next((path for path, sign in MAKING.items() if sign in line and path + "/test" not in line), None)
     expected = 201 if made is not None else 200
-    line = line.replace("<alert-id>", asked.alert())
-    command = ADDRESS.sub(lambda address: urls[address[1]], line)
+    for shown, place in PLACES.items():
+        line = line.replace(shown, place)
+    command = ADDRESS.sub(lambda address: urls[address[1]], asked.filled(line))
 
-    status, out = curl(f"{ASSIGNED.findall(readme())[0]}\n{command}", tmp_path)
+    status, out = curl(f"{ASSIGNED.findall(SHOWN)[0]}\n{command}", tmp_path)
 
     assert status == expected, out
     if "/api/" in line:
