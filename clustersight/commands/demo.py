@@ -160,9 +160,10 @@ def _as_text(running: Demo, zookeeper: str) -> str:
     more = "" if zookeeper else f"\n{WITHOUT_ZOOKEEPER}\n"
     return f"""
 The demo runs; open
+  {api}/   what is wrong and what to run: alerts with their fix, clusters, panels
   {inbox}   what Slack would show; alerts come within a minute, and as a line each below
   {api}/api/v1/docs   the REST API, to read and to try
-  {exporter}/   clusters and panels, for people
+  {exporter}/   what the exporter read, panel by panel
   {exporter}/metrics   what Prometheus scrapes; the slow panels are there within seconds
   {alerter}/metrics   what the alerter says of itself
 
