@@ -50,7 +50,9 @@ class PanelSettings(Section):
     """What can be changed about one panel on one cluster."""
 
     enabled: bool = True
+    """Whether this panel is collected on this cluster."""
     timeout_sec: Annotated[float | None, between(0.1, 600)] = None
+    """Seconds for this panel on one node; null leaves the deadline of the visit."""
 
 
 def _name(name: str) -> str:
@@ -114,24 +116,42 @@ class ClusterSettings(Section):
     """One ClickHouse cluster; `protocol` and `secure` are derived from the port when left out."""
 
     name: Annotated[str, AfterValidator(_name)]
+    """The cluster's identity and its label `cluster`; unique."""
     host: Annotated[str, AfterValidator(_host)]
+    """A host name or address alone; with `discover` the node that is asked for the others."""
     port: Annotated[int, between(1, 65535)]
+    """8123, 8443 and 443 speak http, 9000 and 9440 native; others need `protocol`."""
     protocol: Annotated[Protocol, BeforeValidator(_protocol)] = Field(default=cast("Protocol", None))
+    """How it is spoken to; null takes it from the port."""
     secure: Annotated[bool, BeforeValidator(_secure)] = Field(default=cast("bool", None))
+    """TLS; null is true on 8443, 9440 and 443, else false."""
     username: str = "default"
+    """Better a user of its own: docs/clickhouse-user.md."""
     password_file: ExistingFile = None
     password: Secret = None
+    """Its password."""
     ca_cert: ExistingFile = None
+    """PEM file of the authority that signed the server's certificate."""
     verify: bool = True
+    """Whether the certificate is checked; false accepts any."""
     client_cert: ExistingFile = None
+    """PEM file of a client certificate; together with client_key."""
     client_key: ExistingFile = None
+    """PEM file of its key."""
     discover: bool = False
+    """Whether every node of logical_cluster in system.clusters is watched."""
     discover_hosts: tuple[str, ...] = ()
+    """Where the credentials may go, such as ["*.internal"]; empty: the host's own domain or network."""
     logical_cluster: str | None = "default"
+    """The cluster's name in system.clusters."""
     keeper_nodes: tuple[Annotated[str, AfterValidator(_keeper)], ...] = ()
+    """Keeper or ZooKeeper nodes, such as ["keeper1:9181"]; empty: found from the server."""
     expected_readonly: tuple[Annotated[str, AfterValidator(_readonly)], ...] = ()
+    """Replicas that are read-only on purpose, such as ["analytics.*@replica3"]."""
     labels: Annotated[dict[str, str], AfterValidator(_labels)] = Field(default_factory=dict)
+    """Added to the cluster's alerts, such as {env: prod}."""
     panels: dict[str, PanelSettings] = Field(default_factory=dict)
+    """Changes of single panels, such as {compression: {enabled: false}}."""
 
     @field_validator("panels")
     @classmethod

@@ -43,6 +43,11 @@ class _UnreadableError(ValueError):
     """The text of a variable is no YAML."""
 
 
+def variables() -> dict[str, Keys]:
+    """The variables with names of their own, and the setting that each one is."""
+    return {**_NAMED, _SLACK: ("notify", "channels", "slack", "url")}
+
+
 def apply_environment(
     data: dict[str, Any], environ: Mapping[str, str]
 ) -> tuple[list[Override], list[Problem]]:

@@ -85,11 +85,16 @@ def fault(
     return PydanticCustomError("setting", "{message}", context)
 
 
-def between(low: float, high: float) -> WrapValidator:
-    """Bound a number, with one message for a wrong type and for a wrong size."""
+@dataclass(frozen=True)
+class Bounds:
+    """A number from `low` to `high`, with one message for a wrong type and for a wrong size."""
 
-    def check(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
-        wrong = fault(f"must be a number from {low} to {high}")
+    low: float
+    high: float
+
+    def __call__(self, value: object, handler: ValidatorFunctionWrapHandler) -> Any:
+        """Check it; raises a fault."""
+        wrong = fault(f"must be a number from {self.low} to {self.high}")
         # pydantic takes true for 1; `workers: yes` is a mistake.
         if isinstance(value, bool):
             raise wrong
@@ -97,11 +102,14 @@ def between(low: float, high: float) -> WrapValidator:
             number = handler(value)
         except ValidationError:
             raise wrong from None
-        if number is not None and not low <= number <= high:
+        if number is not None and not self.low <= number <= self.high:
             raise wrong
         return number
 
-    return WrapValidator(check)
+
+def between(low: float, high: float) -> WrapValidator:
+    """Bound a number; the document of the settings reads the bounds."""
+    return WrapValidator(Bounds(low, high))
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> Callable[[object], object]:

@@ -13,13 +13,18 @@ Weight = Annotated[float, between(0, 100)]
 
 
 class WeightSettings(Section):
-    """The share of each component; the shares are divided by their sum (spec/health.md)."""
+    """The share of each component; the shares are divided by their sum."""
 
     replication: Weight = 30.0
+    """The share of replication."""
     storage: Weight = 20.0
+    """The share of storage."""
     errors: Weight = 20.0
+    """The share of errors."""
     infrastructure: Weight = 10.0
+    """The share of infrastructure."""
     queries: Weight = 20.0
+    """The share of queries."""
 
     @model_validator(mode="after")
     def _not_all_zero(self) -> Self:
@@ -45,6 +50,7 @@ class HealthSettings(Section):
 
     weights: WeightSettings = WeightSettings()
     thresholds: Thresholds = Field(default_factory=dict)
+    """Points [value, deduction] in place of built-in ones, by name: docs/health.md."""
 
     @field_validator("thresholds")
     @classmethod

@@ -74,21 +74,32 @@ class CollectionSettings(Section):
     """How often and how much is collected; seconds, rows and series."""
 
     interval_sec: Annotated[int, between(5, 3600)] = 30
+    """Seconds between two visits to a node (tier 1); above 600 the history has gaps."""
     tier2_every: Annotated[int, between(1, 1000)] = 10
+    """Tier 2, what is heavier or moves slowly, is collected every so many intervals."""
     tier1: bool = True
+    """Whether tier 1, what can go wrong within seconds, is collected."""
     tier2: bool = True
+    """Whether tier 2 is collected."""
     timeout_sec: Annotated[float, between(0.1, 600)] = 10.0
+    """Seconds that one visit to one node may take."""
     workers: Annotated[int, between(1, 1000)] = 16
+    """Nodes that are visited at the same time."""
     max_rows_per_panel: Annotated[int, between(1, 1_000_000)] = 500
+    """Rows of one panel and node on the page; the worst stay."""
     max_series: Annotated[int, between(1, 100_000_000)] = 100_000
+    """Series on the exporter's page, of all clusters together; the worst stay, and totals always."""
 
 
 class RetentionSettings(Section):
     """Days that each tier of the history is kept; the bounds are those of the API."""
 
     raw_days: Annotated[int, between(1, 90)] = 7
+    """Days that samples are kept as they were written."""
     hourly_days: Annotated[int, between(1, 400)] = 30
+    """Days that minimum, maximum, sum, count and last of each hour are kept."""
     daily_days: Annotated[int, between(1, 3650)] = 365
+    """Days that those of each day are kept; also ended alerts and messages."""
 
 
 class StoreSettings(Section):
@@ -96,8 +107,10 @@ class StoreSettings(Section):
 
     secret_key_file: ExistingFile = None
     secret_key: Secret = None
+    """What encrypts stored passwords: at least 32 characters; required with `url`. Else made in data_dir."""
     url_file: ExistingFile = None
     url: Secret = None
+    """Where the state is, such as postgresql+psycopg://user@host/db; without it SQLite in data_dir."""
 
     @field_validator("secret_key")
     @classmethod
@@ -126,34 +139,43 @@ class HistorySettings(Section):
     """Where range queries are answered; without a URL from the store."""
 
     prometheus_url: Url = None
+    """A Prometheus (or Thanos, Mimir, VictoriaMetrics) that scrapes the exporter and answers ranges."""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Headers of each request to it, such as {X-Scope-OrgID: team}; their values are secrets."""
     password_file: ExistingFile = None
     password: Secret = None
+    """Its password, for the user in prometheus_url, or `clustersight` where that names none."""
 
 
 class BackupSettings(Section):
-    """How old the newest backup may be; None does not look."""
+    """What is expected of backups."""
 
     expected_every: Duration | None = None
+    """How old the newest backup may be, such as 24h; null does not look."""
 
 
 class InspectorSettings(Section):
     """Whether the query inspector shows literals, which may be personal data."""
 
     show_literals: bool = False
+    """Whether texts of queries keep their literals, which may be personal data."""
 
 
 class GrafanaSettings(Section):
     """Where the dashboards are, for links in messages."""
 
     url: Url = None
+    """Where Grafana is, for links in messages."""
 
 
 class RulesSettings(Section):
     """The built-in pack and folders of your own, whose content the rule loader checks."""
 
     builtin: bool = True
+    """Whether the pack that ships with ClusterSight is evaluated."""
     paths: tuple[RelativePath, ...] = ()
+    """Files and folders of your own rules; a missing or empty one is an error, and a rule with the name of
+    a built-in one replaces it."""
 
 
 class LogLevel(StrEnum):
@@ -176,13 +198,16 @@ class LogSettings(Section):
     """What is logged, and how."""
 
     level: LogLevel = LogLevel.INFO
+    """The least level that is written."""
     format: LogFormat = LogFormat.TEXT
+    """Lines for people, or one JSON object a line."""
 
 
 class Settings(Section):
     """The whole configuration, parsed once and frozen. A secret is a SecretStr everywhere."""
 
     clusters: tuple[ClusterSettings, ...] = ()
+    """The clusters to watch, beside those that the API brings."""
     collection: CollectionSettings = CollectionSettings()
     retention: RetentionSettings = RetentionSettings()
     exporter: ExporterSettings = ExporterSettings()
@@ -190,6 +215,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     store: StoreSettings = StoreSettings()
     data_dir: OptionalPath = None
+    """Where SQLite and secret.key are; null: under $XDG_STATE_HOME, else ~/.local/state/clustersight."""
     history: HistorySettings = HistorySettings()
     backups: BackupSettings = BackupSettings()
     inspector: InspectorSettings = InspectorSettings()

@@ -45,19 +45,27 @@ class ChannelMatch(Section):
     """Which alerts a channel takes; an empty condition takes all."""
 
     severity: Annotated[tuple[Severity, ...], BeforeValidator(_listed)] = ()
+    """Severities that it takes; empty: all."""
     cluster: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Clusters that it takes; empty: all."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """Labels that an alert must have, each with this value; empty: any."""
 
 
 class ChannelSettings(Section):
     """One channel; without a URL it is off."""
 
     name: Annotated[str, Field(min_length=1)]
+    """Unique; `slack` is also the one that the API sets (slack_webhook_url)."""
     kind: ChannelKind
+    """An incoming webhook of Slack, or JSON posted to any address."""
     url_file: ExistingFile = None
     url: WebSecret = None
+    """Where to; a channel with an empty URL is off."""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Headers of each request, for the kind webhook; their values are secrets."""
     match: ChannelMatch = ChannelMatch()
+    """Which alerts it takes."""
 
     @property
     def is_on(self) -> bool:
@@ -86,8 +94,11 @@ class NotifySettings(Section):
     """All channels; an undelivered message is given up after `max_age`."""
 
     allow_private: bool = False
+    """Whether webhooks may be plain http or on private addresses."""
     max_age: Duration = timedelta(hours=24)
+    """An undelivered message is given up after this, and shown as dead."""
     channels: tuple[ChannelSettings, ...] = ()
+    """Where alerts go; every channel gets each alert that its `match` takes."""
 
     @field_validator("max_age")
     @classmethod

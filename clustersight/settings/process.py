@@ -23,8 +23,11 @@ class ProcessSettings(Section):
     """What every process that serves HTTP has."""
 
     listen: ListenAddress
+    """Where it listens; ":9116" is every interface, port 0 any free one."""
     web_config_file: ExistingFile = None
+    """TLS and basic auth of the listener, in Prometheus' format."""
     allow_open: bool = False
+    """Whether it may listen beyond this machine without authentication."""
 
     def _has_password(self) -> bool:
         """Whether the process authenticates by itself, without a web configuration."""
@@ -50,6 +53,7 @@ class ExporterSettings(ProcessSettings):
 
     listen: ListenAddress = Listen("127.0.0.1", 9116)
     builtin_names: bool = False
+    """Whether the page also has the names of ClickHouse's own endpoint (ClickHouseMetrics_…)."""
 
 
 class AlerterSettings(ProcessSettings):
@@ -58,6 +62,7 @@ class AlerterSettings(ProcessSettings):
     listen: ListenAddress = Listen("127.0.0.1", 9126)
     heartbeat_url_file: ExistingFile = None
     heartbeat_url: WebSecret = None
+    """Called after each evaluation, so that something else notices when the alerter is dead."""
 
 
 class ApiSettings(ProcessSettings):
@@ -65,10 +70,14 @@ class ApiSettings(ProcessSettings):
 
     listen: ListenAddress = Listen("127.0.0.1", 3001)
     cache_ttl_sec: Annotated[float, between(0, 3600)] = 30.0
+    """Seconds that a snapshot is served beyond its panel's interval, and a live answer is kept; 0 is none."""
     public_url: Url = None
+    """How people reach the API: for links in messages, and accepted as the name of this machine."""
     auth_failures_per_minute: Annotated[int, between(0, 10_000)] = 10
+    """Wrong tokens from one address before it is refused with 429; 0 is no limit."""
     password_file: ExistingFile = None
     password: Secret = None
+    """What people and scripts authenticate with; without it the API is open to this machine alone."""
 
     def _has_password(self) -> bool:
         return self.password is not None

@@ -49,7 +49,7 @@ NO_DATA: dict[str, str] = {
     "clustersight_series_dropped": "there are few series",
     "clickhouse_kafka_consumer_failing": "no test server has a Kafka table and a broker",
     "clickhouse_kafka_messages_read_total": "no test server has a Kafka table and a broker",
-    "clickhouse_ddl_queue_oldest_entry_seconds": "no test server runs DDL ON CLUSTER through a queue it shows",
+    "clickhouse_ddl_queue_oldest_entry_seconds": "no test server shows a queue of DDL",
 }
 
 
