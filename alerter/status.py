@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerter.book import Book
+from alerter.book import Book, OpenAlert
 from alerter.sending import Sender
 from clustersight.rules.rule import Rule
 from clustersight.store import outbox
@@ -39,22 +39,30 @@ class Status:
     late_seconds: float = 0.0
     interval_sec: int = 30
     store_error: str = ""
+    stands_by: bool = False
 
     def alerts(self) -> Mapping[str, int]:
         """How many are not resolved, by severity."""
-        found = Counter(alert.severity.value for alert in list(self.book().alerts.values()))
+        found = Counter(alert.severity.value for alert in self._open())
         return {severity: found[severity] for severity in ("warning", "critical")}
 
     def firing(self) -> Mapping[tuple[str, str, str], int]:
         """How many are not resolved, by rule, cluster's name and severity."""
-        alerts = list(self.book().alerts.values())
-        return Counter((one.rule_name, str(one.detail["cluster_name"]), one.severity.value) for one in alerts)
+        return Counter(
+            (one.rule_name, str(one.detail["cluster_name"]), one.severity.value) for one in self._open()
+        )
+
+    def _open(self) -> list[OpenAlert]:
+        """What the one remembers that led before is old, and is told by the one that leads now."""
+        return [] if self.stands_by else list(self.book().alerts.values())
 
     def notifications(self) -> Mapping[str, Mapping[str, int]]:
         return {sender.name: dict(sender.counts.by_outcome) for sender in self.senders()}
 
     def channels(self) -> Mapping[str, bool]:
-        """Whether each channel takes messages."""
+        """Whether each channel takes messages; whoever stands by sends none, and does not know."""
+        if self.stands_by:
+            return {}
         states = {sender.name: sender.state for sender in self.senders()}
         return {name: state is None or state.state != UNHEALTHY for name, state in states.items()}
 

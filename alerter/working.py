@@ -202,6 +202,7 @@ class Working:
     def _tell_status(self) -> None:
         status = self.status
         status.leads, status.holder = self.leadership.leads and self._begun, self.leadership.holder
+        status.stands_by = bool(self.leadership.holder) and not self.leadership.leads
         status.failures, status.missed = self.engine.failures, self.timetable.missed
         status.heartbeats = (self.heartbeat.sent, self.heartbeat.failed)
         status.store_error = self._store_error

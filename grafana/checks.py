@@ -16,6 +16,7 @@ from grafana.differences import compare
 from grafana.files import Json, NoDashboardError, is_written, parsed, read
 from grafana.frame import UID_START, text
 from grafana.lint import lint
+from grafana.marks import unmarked
 
 _MOST_PLACES = 3
 REBUILD = "run clustersight dashboards build"
@@ -61,11 +62,12 @@ def _unread(dashboard: Json) -> list[tuple[str, str]]:
     """Places that Grafana's SDK does not read and write as they are."""
     try:
         again = json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
+        ours = unmarked(dashboard)
     except _SHAPE_ERRORS as error:
         return [("", f"Grafana's SDK cannot read it: {_reason(error)}")]
-    if again == dashboard:
+    if again == ours:
         return []
-    places = [one.place for one in compare(dashboard, again)]
+    places = [one.place for one in compare(ours, again)]
     return [(place, "Grafana's SDK reads it otherwise") for place in places[:_MOST_PLACES]] or [
         ("", "Grafana's SDK does not write what it read")
     ]

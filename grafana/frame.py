@@ -17,6 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from grafana import drawing
+from grafana.marks import Mark
 from grafana.panels import Content, Graph, Row, Stat, Timeline
 from grafana.queries import scoped
 
@@ -115,6 +116,6 @@ def _links() -> list[build.DashboardLink]:
 
 
 def _annotations(board: Board) -> list[build.AnnotationQuery]:
-    firing = build.AnnotationQuery().name("Firing alerts").datasource(drawing.DATASOURCE)
-    firing = firing.expr(scoped(FIRING, board.variables)).icon_color("red").enable(enable=True)
-    return [firing]
+    firing = Mark(title="{{alertname}}", text="{{severity}} in {{cluster}}", tags="severity")
+    firing.name("Firing alerts").datasource(drawing.DATASOURCE).icon_color("red").enable(enable=True)
+    return [firing.expr(scoped(FIRING, board.variables))]

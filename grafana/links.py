@@ -4,6 +4,8 @@
 _KEPT = "${datasource:queryparam}&${__url_time_range}"
 BOARD_OF_CLUSTER = f"/d/clustersight-cluster?var-cluster=${{__value.raw:percentencode}}&{_KEPT}"
 BOARD_OF_NODE = (
-    f"/d/clustersight-cluster?${{cluster:queryparam}}&var-host=${{__value.raw:percentencode}}&{_KEPT}"
+    # Two clusters may have a host of one name.
+    "/d/clustersight-cluster?var-cluster=${__data.fields.cluster:percentencode}"
+    f"&var-host=${{__value.raw:percentencode}}&{_KEPT}"
 )
 BOARD_OF_ALERTS = f"/d/clustersight-alerts?${{cluster:queryparam}}&{_KEPT}"

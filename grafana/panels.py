@@ -22,8 +22,8 @@ class Shown:
     """What all kinds share. `unit` is Grafana's id.
 
     `rule` names the built-in rule whose thresholds colour the value; `counts` the one that fires for each of
-    what is counted, so that one is already as bad as the rule. `words` replaces values: `{"0": (text,
-    colour)}`. `width` is of 24 columns, `height` in steps of about 30 pixels.
+    what is counted, so that one is already as bad as the rule; of alerts it is their severity. `words`
+    replaces values: `{"0": (text, colour)}`. `width` is of 24 columns, `height` in steps of about 30 pixels.
     """
 
     title: str

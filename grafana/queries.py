@@ -119,6 +119,14 @@ def worst(expr: str, count: int = 20) -> Query:
     return Query(f"topk({count}, {expr})", OF_TABLE)
 
 
+def alerts_of(severity: str) -> Query:
+    """How many alerts of a severity there are; nothing at all where no alerter works, and never 0 then."""
+    return Query(
+        f'sum(clustersight_alerter_firing_alerts{{severity="{severity}"}})'
+        " or 0 * (max(clustersight_alerter_leader) == 1)"
+    )
+
+
 def legend(labels: tuple[str, ...]) -> str:
     """The values of these labels."""
     return " ".join(f"{{{{{label}}}}}" for label in labels)

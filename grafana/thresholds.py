@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Threshold
 from clustersight.metric_keys import metric_keys
 from clustersight.metrics import Unit
 from clustersight.rules.pack import built_in
+from clustersight.rules.promql import value_of
 from clustersight.rules.rule import Rule
 from clustersight.settings.notify import Severity
 
@@ -44,8 +45,12 @@ def steps_of(rule: str, unit: str) -> list[Threshold]:
 
 
 def steps_of_count(rule: str) -> list[Threshold]:
-    """The steps for a number of things for each of which the rule fires. Raises ValueError."""
-    return _rising([Level(1.0, levels_of(rule, "")[0].severity, below=False)])
+    """The steps for a number of things for each of which the rule fires, or of alerts of a severity.
+
+    Raises ValueError.
+    """
+    severity = Severity(rule) if rule in set(Severity) else levels_of(rule, "")[0].severity
+    return _rising([Level(1.0, severity, below=False)])
 
 
 def levels_of(rule: str, unit: str) -> list[Level]:
@@ -53,10 +58,24 @@ def levels_of(rule: str, unit: str) -> list[Level]:
 
     Raises ValueError without any.
     """
+    named = _named(rule)
+    return [_level(one, unit) for one in _pack() if _are_one(one, named)]
+
+
+def seen_by(rule: str) -> str:
+    """What a rule looks at, as PromQL in the unit of its key. Raises ValueError.
+
+    Events a minute are counted over $__rate_interval instead of the five minutes of the rule.
+    """
+    named = _named(rule)
+    return value_of(metric_keys()[named.metric_key], named.match).replace("[5m]", "[$__rate_interval]")
+
+
+def _named(rule: str) -> Rule:
     named = next((one for one in _pack() if one.name == rule), None)
     if named is None:
         raise ValueError(f"there is no built-in rule {rule}")
-    return [_level(one, unit) for one in _pack() if _are_one(one, named)]
+    return named
 
 
 def _are_one(one: Rule, other: Rule) -> bool:

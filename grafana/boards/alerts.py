@@ -2,7 +2,7 @@
 
 from grafana.frame import Board
 from grafana.panels import OK, Column, Graph, Row, Stat, Table, Timeline
-from grafana.queries import Query, a_minute, largest
+from grafana.queries import Query, a_minute, alerts_of, largest
 
 NOW = Row(
     "Now",
@@ -10,13 +10,15 @@ NOW = Row(
         Stat(
             title="Critical",
             about="Critical alerts that are not resolved.",
-            query=Query('clustersight_alerter_alerts{severity="critical"}'),
+            query=alerts_of("critical"),
+            counts="critical",
             empty="no alerter",
         ),
         Stat(
             title="Warnings",
             about="Warnings that are not resolved.",
-            query=Query('clustersight_alerter_alerts{severity="warning"}'),
+            query=alerts_of("warning"),
+            counts="warning",
             empty="no alerter",
         ),
         Stat(
@@ -35,7 +37,7 @@ NOW = Row(
         Stat(
             title="Waiting messages",
             about="Messages in the outbox that are not delivered yet.",
-            query=Query('sum(clustersight_alerter_outbox_rows{state="pending"})'),
+            query=Query('max(clustersight_alerter_outbox_rows{state="pending"})'),
             empty="no alerter",
         ),
         Stat(

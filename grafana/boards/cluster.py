@@ -1,9 +1,10 @@
 """One cluster (or several): its score and why, its nodes, and what has a dashboard of its own in short."""
 
+from grafana.boards.cluster_objects import OBJECTS
 from grafana.frame import Board
 from grafana.links import BOARD_OF_NODE
 from grafana.panels import OK, UP, YES, Column, Graph, Row, Stat, Table, Timeline
-from grafana.queries import OF_TABLE, Query, a_minute, a_second, largest
+from grafana.queries import Query, a_minute, a_second, largest
 
 HEALTH = Row(
     "Health",
@@ -117,7 +118,6 @@ LOAD = Row(
                 ),
             ),
             unit="cpm",
-            rule="CapacityErrors",
         ),
         Graph(
             title="Restarts within an hour",
@@ -179,96 +179,6 @@ LIMITS = Row(
             about="Whether the nodes that answer run more than one version.",
             query=Query("max(clickhouse_version_mismatch)"),
             words=YES,
-        ),
-    ),
-)
-OBJECTS = Row(
-    "What else may be broken",
-    (
-        Stat(
-            title="Tables not loaded",
-            about="Tables and databases that failed to load: they are missing until that is repaired.",
-            query=Query("sum(clickhouse_tables_load_failed)"),
-            counts="TableLoadFailed",
-            empty="not told",
-        ),
-        Stat(
-            title="Dictionaries failing",
-            about="Dictionaries whose last load or update failed.",
-            query=Query("sum(clickhouse_dictionaries_failing)"),
-            counts="DictionaryFailing",
-            empty="not told",
-        ),
-        Stat(
-            title="Views failing",
-            about="Refreshable views whose last refresh failed.",
-            query=Query("sum(clickhouse_view_refreshes_failing)"),
-            counts="ViewRefreshFailing",
-            empty="not told",
-        ),
-        Stat(
-            title="Kafka consumers failing",
-            about="Consumers of Kafka tables that had an exception in the last ten minutes.",
-            query=Query("sum(clickhouse_kafka_consumers_failing_all)"),
-            counts="KafkaConsumerFailing",
-            empty="not told",
-        ),
-        Stat(
-            title="Oldest DDL",
-            about="Age of the oldest entry of DDL ON CLUSTER that a living node has not finished.",
-            query=Query("max(clickhouse_ddl_queue_oldest_entry_seconds)"),
-            unit="s",
-            rule="DdlQueueStuck",
-            empty="no queue",
-        ),
-        Stat(
-            title="Last backup",
-            about="Time since a backup of the cluster last succeeded; of the worst of the chosen clusters.",
-            query=Query("max(clickhouse_backup_last_success_age_seconds)"),
-            unit="s",
-            empty="none known",
-        ),
-        Graph(
-            title="Files of Distributed tables that wait",
-            about="Blocks of inserts that were not sent yet to the other nodes.",
-            queries=(largest("clickhouse_distribution_queue_files_all"),),
-        ),
-        Graph(
-            title="Broken files of Distributed tables",
-            about="Files that were set aside: their rows are not delivered.",
-            queries=(largest("clickhouse_distribution_queue_broken_files_all"),),
-            counts="DistributionBroken",
-        ),
-        Graph(
-            title="Memory of dictionaries",
-            about="Memory that the loaded dictionaries of each node take.",
-            queries=(largest("clickhouse_dictionaries_bytes"),),
-            unit="bytes",
-        ),
-        Graph(
-            title="Messages from Kafka",
-            about="Messages that the consumers of the ten busiest tables read, a second.",
-            queries=(
-                Query("topk(10, rate(clickhouse_kafka_messages_read_total[$__rate_interval]))", OF_TABLE),
-            ),
-            unit="ops",
-        ),
-        Graph(
-            title="Age of refreshed views",
-            about="Time since the last refresh that succeeded: the ten oldest views.",
-            queries=(
-                Query(
-                    "topk(10, clickhouse_view_refresh_last_success_age_seconds)",
-                    "{{cluster}} {{host}} {{database}}.{{view}}",
-                ),
-            ),
-            unit="s",
-        ),
-        Graph(
-            title="Backups that failed",
-            about="Backups that failed or were cancelled on each node since the last one that succeeded.",
-            queries=(largest("clickhouse_backups_failed"),),
-            rule="BackupFailed",
         ),
     ),
 )

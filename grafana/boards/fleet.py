@@ -3,7 +3,7 @@
 from grafana.frame import Board
 from grafana.links import BOARD_OF_ALERTS, BOARD_OF_CLUSTER
 from grafana.panels import UP, YES, Column, Graph, Row, Stat, Table, Timeline
-from grafana.queries import Query, largest
+from grafana.queries import Query, alerts_of, largest
 
 SUMMARY = Row(
     "All clusters",
@@ -34,14 +34,16 @@ SUMMARY = Row(
         Stat(
             title="Critical alerts",
             about="Critical alerts that are not resolved, as ClusterSight's alerter has them.",
-            query=Query('clustersight_alerter_alerts{severity="critical"}'),
+            query=alerts_of("critical"),
+            counts="critical",
             link=BOARD_OF_ALERTS,
             empty="no alerter",
         ),
         Stat(
             title="Warnings",
             about="Warnings that are not resolved, as ClusterSight's alerter has them.",
-            query=Query('clustersight_alerter_alerts{severity="warning"}'),
+            query=alerts_of("warning"),
+            counts="warning",
             link=BOARD_OF_ALERTS,
             empty="no alerter",
         ),
@@ -65,10 +67,11 @@ CLUSTERS = Table(
         Column(name="Grade", expr="clickhouse_health_score", grades=True),
         Column(name="Nodes", expr="clickhouse_up", how="count"),
         Column(name="Down", expr="clickhouse_cluster_nodes_down", counts="NodeDown"),
+        Column(name="Shards down", expr="clickhouse_cluster_shards_down", counts="ShardDown"),
         Column(
             name="Alerts",
             expr="sum by (cluster) (clustersight_alerter_firing_alerts)"
-            " or 0 * max by (cluster) (clickhouse_up)",
+            " or 0 * max by (cluster) (clickhouse_up) and on () (max(clustersight_alerter_leader) == 1)",
             how="",
         ),
         Column(

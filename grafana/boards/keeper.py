@@ -2,7 +2,8 @@
 
 from grafana.frame import Board
 from grafana.panels import OK, UP, Column, Graph, Row, Stat, Table, Timeline
-from grafana.queries import Query, a_minute, a_second, largest
+from grafana.queries import Query, a_second, largest
+from grafana.thresholds import seen_by
 
 _NODE = "{{cluster}} {{node}}"
 
@@ -38,7 +39,7 @@ NOW = Row(
         ),
         Stat(
             title="Expired sessions",
-            about="Sessions with Keeper that expired and were not renewed.",
+            about="Sessions with Keeper that expired since the servers started.",
             query=Query("sum(clickhouse_zookeeper_sessions_expired)"),
             empty="not told",
         ),
@@ -118,8 +119,8 @@ CLIENTS = Row(
         ),
         Graph(
             title="Exceptions",
-            about="Exceptions a minute. hardware: lost connections; user: normal races.",
-            queries=(a_minute("clickhouse_zookeeper_exceptions_total", "cluster", "host", "type"),),
+            about="Requests lost to the network or with a session, a minute; usual races do not count.",
+            queries=(largest(seen_by("KeeperExceptions")),),
             unit="cpm",
             rule="KeeperExceptions",
             width=12,

@@ -169,8 +169,8 @@ MUTATIONS = Row(
     (
         Graph(
             title="Unfinished",
-            about="Mutations that are not done.",
-            queries=(largest("clickhouse_mutations_unfinished"),),
+            about="Mutations of a table that are not done: the ten tables with most.",
+            queries=(worst("clickhouse_mutations_active", 10),),
             rule="MutationsMany",
         ),
         Graph(

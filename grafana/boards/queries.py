@@ -3,6 +3,7 @@
 from grafana.frame import Board
 from grafana.panels import Graph, Row, Stat
 from grafana.queries import Query, a_minute, a_second, largest
+from grafana.thresholds import seen_by
 
 NOW = Row(
     "Now",
@@ -42,7 +43,7 @@ NOW = Row(
         ),
         Stat(
             title="Refused a minute",
-            about="Queries refused because the server has too many, or by a quota.",
+            about="Queries refused because too many ran, or because a server was overloaded.",
             query=Query("sum(60 * rate(clickhouse_queries_refused_total[$__rate_interval]))"),
             unit="cpm",
             rule="QueriesRefused",
@@ -99,7 +100,14 @@ SLOW = Row(
             about="How long the oldest SELECT or INSERT of each node has been running.",
             queries=(largest("clickhouse_query_longest_running_seconds"),),
             unit="s",
-            width=24,
+            width=12,
+        ),
+        Graph(
+            title="p95 against the usual",
+            about="How many times the median of the last day p95 is; where it is a second or more.",
+            queries=(largest(seen_by("SlowQueries")),),
+            rule="SlowQueries",
+            width=12,
         ),
     ),
 )
@@ -123,7 +131,7 @@ FAILED = Row(
         ),
         Graph(
             title="Refused",
-            about="Queries that a node refused because it has too many, or by a quota, a minute.",
+            about="Queries that a node refused because too many ran or it was overloaded, a minute.",
             queries=(a_minute("clickhouse_queries_refused_total"),),
             unit="cpm",
             rule="QueriesRefused",
@@ -139,6 +147,22 @@ FAILED = Row(
             ),
             unit="cpm",
             width=24,
+        ),
+        Graph(
+            title="Errors for want of room",
+            about="Errors a minute for want of memory, threads or space, or for too many parts.",
+            queries=(largest(seen_by("CapacityErrors"), "cluster", "host", "error"),),
+            unit="cpm",
+            rule="CapacityErrors",
+            width=12,
+        ),
+        Graph(
+            title="Errors that mean damage",
+            about="Errors a minute that say that data on a disk are damaged or missing.",
+            queries=(largest(seen_by("CriticalErrors"), "cluster", "host", "error"),),
+            unit="cpm",
+            rule="CriticalErrors",
+            width=12,
         ),
     ),
 )

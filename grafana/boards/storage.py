@@ -3,6 +3,7 @@
 from grafana.frame import Board
 from grafana.panels import Column, Graph, Row, Stat, Table
 from grafana.queries import Query, largest, worst
+from grafana.thresholds import seen_by
 
 _DISK = "{{cluster}} {{host}} {{disk}}"
 
@@ -32,9 +33,9 @@ NOW = Row(
             empty="not told",
         ),
         Stat(
-            title="Broken parts",
-            about="Parts that were set aside as broken or unexpected, whenever that was.",
-            query=Query('sum(clickhouse_detached_parts_all{reason_class=~"broken|unexpected"})'),
+            title="New broken parts",
+            about="Parts that were set aside as broken or unexpected within a day; all of them are below.",
+            query=Query(f"sum({seen_by('BrokenParts')}) or 0 * max(clickhouse_detached_parts_all)"),
             counts="BrokenParts",
             empty="not told",
         ),
@@ -70,14 +71,8 @@ DISKS = Row(
         ),
         Graph(
             title="Full in",
-            about="By a straight line through the last six hours, in hours; only disks that fill up.",
-            queries=(
-                Query(
-                    "(1 - clickhouse_disk_usage_ratio)"
-                    " / (deriv(clickhouse_disk_usage_ratio[6h]) * 3600 > 0) < 240",
-                    _DISK,
-                ),
-            ),
+            about="If a disk fills on as in the last day; only disks over 60 %, and ten days at most.",
+            queries=(Query(f"{seen_by('DiskWillFill')} < 240", _DISK),),
             unit="h",
             rule="DiskWillFill",
         ),

@@ -101,10 +101,13 @@ def links(dashboard: Json) -> Iterator[str]:
 
 
 def firing_annotations(dashboard: Json) -> Iterator[str]:
-    """Firing alerts are marked, from the data source that was chosen."""
+    """Firing alerts are marked, from the data source that was chosen, and a mark says which alert it is."""
     found = dashboard["annotations"]["list"]
     if not found or any(one["datasource"]["uid"] != "${datasource}" for one in found):
         yield "needs annotations for firing alerts, from ${datasource}"
+    for one in found:
+        if not (one.get("titleFormat") and one.get("textFormat")):
+            yield f"the annotation `{one['name']}` says nothing without titleFormat and textFormat"
 
 
 def layout(dashboard: Json) -> Iterator[str]:

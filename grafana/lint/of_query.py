@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import promql_parser
+
 from clustersight.metrics import Kind
 from grafana.lint.expressions import RATE_INTERVAL, Selected, selectors
 from grafana.queries import families, places
@@ -72,8 +74,18 @@ def target_quantile_agg(expr: str, _: frozenset[str]) -> Iterator[str]:
         metric = families().get(one.name)
         if metric is None or metric.kind is not Kind.SUMMARY:
             continue
-        found = [str(node.op) for node in one.around if hasattr(node, "op")]
+        found = [
+            str(node.op) for node in one.around if hasattr(node, "op") and not _drops_quantile(node, one)
+        ]
         yield from (f"{op} of the quantiles {one.name}" for op in found if op in _QUANTILE_AGGREGATES)
+
+
+def _drops_quantile(node: promql_parser.Expr, one: Selected) -> bool:
+    """Of one quantile, `sum without (quantile)` adds nothing up: it takes the label away."""
+    by = node.modifier if isinstance(node, promql_parser.AggregateExpr) else None
+    if by is None or by.type != promql_parser.AggModifierType.Without:
+        return False
+    return "quantile" in one.matched and list(by.labels) == ["quantile"]
 
 
 def _parsed(expr: str) -> list[Selected]:

@@ -14,14 +14,19 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from clustersight.health.grades import grade
 from clustersight.metric_keys import metric_keys
+from clustersight.metrics import Kind
+from clustersight.panels import ALL as PANELS
+from clustersight.panels.panel import Tier
 from clustersight.rules.pack import built_in
 from grafana.boards import ALL
 from grafana.fields import grade_words
 from grafana.frame import Board, text
 from grafana.lint import lint
-from grafana.panels import Row, Stat
+from grafana.lint.expressions import RATE_INTERVAL, selectors
+from grafana.marks import FIELDS, unmarked
+from grafana.panels import Content, Row, Stat, Table
 from grafana.queries import Query, UnknownFamilyError, scoped
-from grafana.thresholds import LEAST, steps_of, steps_of_count
+from grafana.thresholds import LEAST, seen_by, steps_of, steps_of_count
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "grafana" / "dashboards"
@@ -50,7 +55,16 @@ def test_grafanas_models_give_back_what_they_get(board: Board) -> None:
 
     again = json.loads(json.dumps(Dashboard.from_json(json.loads(text(board))), cls=JSONEncoder))
 
-    assert again == written
+    assert again == unmarked(written)
+
+
+@each_board
+def test_a_mark_on_a_graph_says_which_alert_fires_where(board: Board) -> None:
+    """Grafana shows neither title nor text of an annotation of Prometheus that does not say which."""
+    (mark,) = made(board)["annotations"]["list"]
+
+    assert (mark["titleFormat"], mark["textFormat"]) == ("{{alertname}}", "{{severity}} in {{cluster}}")
+    assert {key for key in mark if key not in unmarked(made(board))["annotations"]["list"][0]} == set(FIELDS)
 
 
 @each_board
@@ -186,3 +200,89 @@ def test_the_unit_of_a_key_is_what_its_panel_shows() -> None:
     """A rule in percent on a panel of shares is divided by 100, and by nothing else."""
     assert metric_keys()["disk.usage_pct"].unit == "%"
     assert steps_of("DiskUsage", "short")[1].value == 85
+
+
+def panels_of(board: Board) -> Iterator[Content]:
+    yield from (panel for row in board.rows for panel in row.panels)
+
+
+def coloured_by() -> set[str]:
+    """The rules whose thresholds some panel or column has."""
+    every = [panel for board in ALL for panel in panels_of(board)]
+    columns = [column for panel in every if isinstance(panel, Table) for column in panel.columns]
+    return {name for one in (*every, *columns) for name in (one.rule, one.counts) if name}
+
+
+# Rules without a panel of their own thresholds, and where what they see is shown all the same.
+SHOWN_OTHERWISE = {
+    "MonitorIsolated": "the fleet's Nodes down",
+    "VersionMismatch": "the words of Versions differ",
+    "KeeperNodeDown": "the words of Each Keeper node",
+    "ServerRestarted": "Restarts within an hour, with RestartLoop",
+    "DistributionGrowing": "Files of Distributed tables that wait",
+}
+
+
+def test_whoever_is_woken_by_a_rule_finds_it_on_a_dashboard() -> None:
+    shown = {rule.identity for rule in built_in().rules if rule.name in coloured_by()}
+    missed = {rule.identity for rule in built_in().rules} - shown
+
+    assert missed == set(SHOWN_OTHERWISE)
+
+
+@pytest.mark.parametrize(
+    "rule", ["DiskWillFill", "BrokenParts", "CapacityErrors", "CriticalErrors", "SlowQueries"]
+)
+def test_a_rule_of_what_is_computed_is_drawn_with_what_it_computes(rule: str) -> None:
+    """A line where the alert fires, on a graph of something else, says nothing."""
+    wanted = {scoped(seen_by(rule), BOTH)}
+    exprs = [
+        target["expr"]
+        for board in ALL
+        for panel in made(board)["panels"]
+        for target in panel.get("targets", [])
+    ]
+
+    assert [expr for expr in exprs if any(one in expr for one in wanted)]
+
+
+def test_what_a_rule_sees_has_its_match() -> None:
+    assert 'type="hardware"' in seen_by("KeeperExceptions")
+    assert "[$__rate_interval]" in seen_by("KeeperExceptions")
+
+
+def test_no_rate_of_what_is_read_every_five_minutes_is_over_two() -> None:
+    """It would be 0 most of the time, and far too much in between."""
+    slow = {
+        one.name
+        for panel in PANELS
+        if panel.tier is not Tier.ONE
+        for one in panel.metrics
+        if one.kind is Kind.COUNTER
+    }
+    found = [
+        (board.uid, panel["title"])
+        for board in ALL
+        for panel in made(board)["panels"]
+        for target in panel.get("targets", [])
+        for one in selectors(target["expr"])
+        if one.name in slow and one.window == RATE_INTERVAL
+    ]
+
+    assert slow
+    assert found == []
+
+
+def test_alerts_are_coloured_by_their_severity() -> None:
+    assert [(step.value, step.color) for step in steps_of_count("critical")] == [(None, "green"), (1, "red")]
+    assert [(step.value, step.color) for step in steps_of_count("warning")] == [
+        (None, "green"),
+        (1, "orange"),
+    ]
+
+
+def test_a_host_opens_in_its_own_cluster() -> None:
+    board = next(one for one in ALL if one.uid == "clustersight-cluster")
+    (link,) = [one for one in _links(made(board)) if "var-host=" in one]
+
+    assert "var-cluster=${__data.fields.cluster:percentencode}" in link

@@ -42,3 +42,12 @@ def test_the_workflow_compares_and_then_pushes() -> None:
     steps = yaml.safe_load(EXAMPLE)["jobs"]["dashboards"]["steps"]
     runs = [step["run"].split()[:3] for step in steps if "clustersight dashboards" in step.get("run", "")]
     assert [words[2] for words in runs] == ["diff", "push"]
+
+
+def test_the_guide_names_every_variable_that_provisioning_wants_of_grafana() -> None:
+    """With an empty address of a contact point Grafana does not start."""
+    files = (DOCS.parent / "grafana" / "provisioning").glob("*/*.yaml")
+    wanted = {name for file in files for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", file.read_text("utf-8"))}
+
+    assert wanted == {"PROMETHEUS_URL", "SLACK_WEBHOOK_URL"}
+    assert all(f"`{name}`" in GUIDE for name in wanted)

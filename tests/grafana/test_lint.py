@@ -79,6 +79,7 @@ BROKEN: dict[str, list[Callable[[Json], None]]] = {
     "firing-annotations": [
         sets(lambda one: one["annotations"]["list"][0]["datasource"], "uid", "prod"),
         sets(lambda one: one["annotations"], "list", []),
+        sets(lambda one: one["annotations"]["list"][0], "textFormat", ""),
     ],
     "layout": [
         sets(stat, "id", 1),
@@ -113,6 +114,8 @@ BROKEN: dict[str, list[Callable[[Json], None]]] = {
     "target-quantile-agg": [
         asks(f"avg(clickhouse_query_duration_seconds{{{CHOSEN}}})"),
         asks(f"sum by (cluster) (2 * clickhouse_query_duration_seconds{{{CHOSEN}}})"),
+        asks(f"sum without (quantile) (clickhouse_query_duration_seconds{{{CHOSEN}}})"),
+        asks(f'sum without (host) (clickhouse_query_duration_seconds{{quantile="0.5",{CHOSEN}}})'),
     ],
 }
 

@@ -113,7 +113,7 @@ tests:
         exp_alerts:
           - exp_labels: {severity: critical}
             exp_annotations:
-              summary: No alerter has evaluated the rules for two minutes
+              summary: No alerter evaluates the rules
               description: No alert fires and none resolves. /-/ready of each alerter says why.
       - eval_time: 8m
         alertname: ClusterSightNotDelivering
@@ -122,6 +122,44 @@ tests:
             exp_annotations:
               summary: The channel oncall takes no messages
               description: Alerts wait in the outbox. GET /api/v1/channels has the error.
+  - interval: 30s
+    # Tier 1 every ten minutes: rules are evaluated as often. And a channel that times out for ever.
+    input_series:
+      - {series: 'clustersight_panel_interval_seconds{panel="parts"}', values: '600x60'}
+      - {series: 'clustersight_panel_interval_seconds{panel="compression"}', values: '6000x60'}
+      - series: clustersight_alerter_last_evaluation_timestamp_seconds
+        values: '0x19 600x19 1200x60'
+      - {series: 'clustersight_alerter_channel_healthy{channel="oncall"}', values: '1x60'}
+      - {series: 'clustersight_alerter_outbox_oldest_age_seconds', values: '0+30x60'}
+      - series: 'clustersight_alerter_notifications_total{channel="oncall",outcome="dead"}'
+        values: '0x20 2x40'
+    alert_rule_test:
+      - {eval_time: 28m, alertname: ClusterSightNobodyEvaluates, exp_alerts: []}
+      - {eval_time: 15m, alertname: ClusterSightMessagesWait, exp_alerts: []}
+      - {eval_time: 28m, alertname: ClusterSightNotDelivering, exp_alerts: []}
+      - eval_time: 25m
+        alertname: ClusterSightMessagesWait
+        exp_alerts:
+          - exp_labels: {severity: critical}
+            exp_annotations:
+              summary: A message has been waiting for 25m 0s
+              description: >-
+                It is tried again and again. GET /api/v1/channels has the error; often it is the network.
+      - eval_time: 20m
+        alertname: ClusterSightMessagesLost
+        exp_alerts:
+          - exp_labels: {severity: warning, channel: oncall}
+            exp_annotations:
+              summary: Messages for oncall were given up
+              description: >-
+                Nobody was told of these alerts. GET /api/v1/channels and the alerter's log have the reason.
+      - eval_time: 55m
+        alertname: ClusterSightNobodyEvaluates
+        exp_alerts:
+          - exp_labels: {severity: critical}
+            exp_annotations:
+              summary: No alerter evaluates the rules
+              description: No alert fires and none resolves. /-/ready of each alerter says why.
   - interval: 30s
     # Nothing is scraped at all: that is the worst, and not the calmest.
     input_series: []
