@@ -20,7 +20,8 @@ class PeersWatch:
 
     def forget_others(self, clusters: Collection[str]) -> None:
         """Keep what is known of these clusters only."""
-        self._waiting = {name: known for name, known in self._waiting.items() if name in clusters}
+        kept = self._waiting.copy()  # at once: workers add to it meanwhile
+        self._waiting = {name: known for name, known in kept.items() if name in clusters}
 
     def look(self, cluster: str, targets: Sequence[Target], now: float) -> Peers:
         """Of the targets of a cluster as they were visited last; `now` is monotonic."""

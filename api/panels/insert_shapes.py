@@ -24,7 +24,7 @@ class PartLogRow(TableRow):
     small_per_min: float = Field(description="Those with fewer than 1000 rows.")
     fetched_per_min: float = Field(description="Parts of inserts on other replicas.")
     merged_per_min: float = Field(description="By how many parts merges made the table smaller.")
-    growth_per_min: float | None = Field(description="Null where merged parts are fetched.")
+    growth_per_min: float | None = Field(description="Null where fetched merges may outweigh it.")
     rows_per_part: float | None
 
 

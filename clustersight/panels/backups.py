@@ -17,6 +17,8 @@ from clustersight.times import iso
 
 NAME = "backups"
 
+FAILED_WITHIN_SECONDS = 14 * 86400
+
 # Failures of 14 days; successes of 100, since a backup a month is somebody's plan. A backup has two rows in
 # the log and one in system.backups. Older versions lack some of the states, so they are compared as texts.
 SQL = """
@@ -25,12 +27,13 @@ SELECT
     maxIf(ended_at, has_failed) AS failed_at,
     toInt64(arrayCount(x -> x > succeeded_at, groupArrayIf(ended_at, has_failed))) AS failed,
     toInt64(countIf(state = 'CREATING_BACKUP')) AS running,
-    substring(splitByString(', Stack trace', argMaxIf(error, ended_at, has_failed))[1], 1, 300) AS last_error
+    substring(splitByString(', Stack trace', argMaxIf(error, ended_at, has_failed))[1], 1, 300) AS last_error,
+    toFloat64(now()) AS asked_at
 FROM
 (
     SELECT
         argMax(said, at) AS state, max(at) AS ended_at, argMax(text, at) AS error,
-        state IN ('BACKUP_FAILED', 'BACKUP_CANCELLED') AND ended_at > toFloat64(now()) - 14 * 86400
+        state IN ('BACKUP_FAILED', 'BACKUP_CANCELLED') AND ended_at > toFloat64(now()) - %(within)s
             AS has_failed
     FROM
     (
@@ -55,7 +58,7 @@ ORDER BY failed DESC LIMIT 1
 class Row:
     """Times in epoch seconds, 0: none is known. `failed`: those since the last one that succeeded.
 
-    `last_error` is of the last one that failed, without the values that it quotes.
+    `last_error` is of the last one that failed, without the values that it quotes. `asked_at`: by its clock.
     """
 
     succeeded_at: float
@@ -63,6 +66,7 @@ class Row:
     failed: int
     running: int
     last_error: str
+    asked_at: float = 0.0
 
 
 SUCCEEDED_AT = Metric(
@@ -91,18 +95,19 @@ RUNNING = Metric(
 
 
 def probe(context: Context) -> Rows:
-    found = without_values(context.rows(SQL, Row), "last_error")
+    found = without_values(context.rows(SQL, Row, within=FAILED_WITHIN_SECONDS), "last_error")
     context.memory["known"] = rows = [remembered(row, context.memory.get("known", ())) for row in found]
     return rows
 
 
 def remembered(row: Row, before: Sequence[Row]) -> Row:
-    """With what a server forgot that was started again: a failure is over once a backup succeeds."""
+    """With what a server forgot that was started again: a failure is over after a success, or two weeks."""
     known = before[0] if before else row
     succeeded_at = max(row.succeeded_at, known.succeeded_at)
-    if row.failed_at >= known.failed_at or succeeded_at > known.failed_at:
+    is_old = known.failed_at <= row.asked_at - FAILED_WITHIN_SECONDS
+    if is_old or row.failed_at >= known.failed_at or succeeded_at > known.failed_at:
         return replace(row, succeeded_at=succeeded_at)
-    return replace(known, succeeded_at=succeeded_at, running=row.running)
+    return replace(known, succeeded_at=succeeded_at, running=row.running, asked_at=row.asked_at)
 
 
 def samples(rows: Rows) -> Iterator[Sample]:

@@ -19,7 +19,8 @@ Name = tuple[str, str]
 # Updates are looked for every 5 s and take their time: a lifetime of a second is no promise of three.
 LATE = {"lifetimes": 3, "slack_seconds": 60}
 # 18.16 has neither database nor status. The time of the last update moves only when data were loaded: of a
-# cache it never does, and a file or a MySQL table is not loaded again while it has not changed.
+# cache it never does, and a file or a MySQL table is not loaded again while it has not changed; nor are
+# regular expressions in YAML, and nothing at all.
 SQL = """
 SELECT
     {{database ? dictionaries.database : ''}} AS database,
@@ -34,7 +35,7 @@ SELECT
     toInt64(updated_at > 0 AND lifetime_seconds > 0
         AND age > %(lifetimes)s * lifetime_seconds + %(slack_seconds)s
         AND (status = 'LOADED_AND_RELOADING' OR (status = 'LOADED' AND type NOT LIKE '%%Cache%%'
-            AND NOT match(source, '^(File|MySQL)')))) AS stale,
+            AND NOT match(source, '^(File|MySQL|YAMLRegExpTree|Null)')))) AS stale,
     {{error_count ? toInt64(error_count) : toInt64(0)}} AS errors,
     toInt64(bytes_allocated) AS bytes,
     substring(dictionaries.last_exception, 1, 300) AS exception

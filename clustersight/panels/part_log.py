@@ -13,6 +13,7 @@ from typing import Any
 from clustersight.metrics import Metric, Sample, Unit
 from clustersight.panels import log_table
 from clustersight.panels.inner_tables import shown_names
+from clustersight.panels.local_tables import TEMPORARY_DATABASES, TEMPORARY_NAME
 from clustersight.panels.log_table import FLUSH_SECONDS
 from clustersight.panels.panel import Context, Panel, Rows, Tier, first_matching
 
@@ -23,9 +24,11 @@ SMALL_ROWS = 1000
 # A row is a table that was written or merged within the window; only the worst are kept.
 MOST_TABLES = 300
 # Of the event types, whose names changed, 1 is a new part, 2 a merge and 3 a part fetched from a replica:
-# that of an insert has one block, a merged one takes the place of nobody knows how many. A part is named
-# PARTITION_FIRST_LAST_LEVEL by its blocks; those of tables in the oldest syntax begin with two dates. The
-# parts of ClickHouse's own logs are left out: nobody can batch those.
+# that of an insert has one block, a merged one takes the place of as many as it has blocks, or fewer. A part
+# is named PARTITION_FIRST_LAST_LEVEL by its blocks; of tables in the oldest syntax it begins with two dates.
+# The parts of ClickHouse's own logs are left out: nobody can batch those; and of tables that live for one
+# statement: a view that refreshes writes each time into a new one, and drops the old one with its parts.
+# The worst come first by the two that have rules: twelve small parts are as bad as one more.
 SQL = """
 SELECT
     database, table,
@@ -35,7 +38,8 @@ SELECT
     countIf(event = 3 AND blocks[1] = blocks[2]) AS fetched,
     countIf(event = 2) AS merges,
     sumIf(sources, event = 2) AS sources,
-    countIf(event = 3 AND blocks[1] != blocks[2]) AS fetched_merges
+    countIf(event = 3 AND blocks[1] != blocks[2]) AS fetched_merges,
+    sumIf(toInt64OrZero(blocks[2]) - toInt64OrZero(blocks[1]), event = 3) AS fetched_merged
 FROM
 (
     SELECT
@@ -47,10 +51,12 @@ FROM
     FROM system.part_log
     WHERE event_date >= toDate(now() - %(starts)s)
       AND event_time >= now() - %(starts)s AND event_time < now() - %(ends)s
-      AND event IN (1, 2, 3) AND database != 'system' {{error ? AND error = 0}}
+      AND event IN (1, 2, 3) {{error ? AND error = 0}}
+      AND database NOT IN %(left_out)s AND NOT match(table, %(temporary)s)
 )
 GROUP BY database, table
-ORDER BY toInt64(created) + fetched + merges - sources DESC, small DESC, database, table
+ORDER BY greatest(toFloat64(toInt64(created) + fetched + merges - sources - fetched_merged), small / 12) DESC,
+    database, table
 LIMIT 5000
 """
 REMEDY = "the server's configuration has no <part_log>, or no part was written yet"
@@ -58,7 +64,10 @@ REMEDY = "the server's configuration has no <part_log>, or no part was written y
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What happened to the parts of a table within the window."""
+    """What happened to the parts of a table within the window.
+
+    `fetched_merged`: by how many parts the fetched merges made it smaller, at the most.
+    """
 
     database: str
     table: str
@@ -69,6 +78,7 @@ class Counted:
     merges: int
     sources: int
     fetched_merges: int
+    fetched_merged: int
 
     @property
     def merged(self) -> int:
@@ -77,13 +87,14 @@ class Counted:
 
     @property
     def growth(self) -> int | None:
-        """How many parts more there are; None where merged parts came from another replica."""
-        return None if self.fetched_merges else self.created + self.fetched - self.merged
+        """How many parts more there are; with merged parts from another replica at least, None if unsure."""
+        least = self.created + self.fetched - self.merged - self.fetched_merged
+        return None if self.fetched_merges and least <= 0 else least
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A table, in parts a minute. `growth_per_min` is None where merges are fetched from another replica."""
+    """A table, in parts a minute. `growth_per_min` is None where fetched merges may outweigh it."""
 
     database: str
     table: str
@@ -139,7 +150,7 @@ GROWTH = _rate(
     "clickhouse_table_parts_growth_per_second",
     "growth_per_min",
     "Parts created or fetched less those merged away, over the last window; below 0 where merges catch up, "
-    "absent where merged parts are fetched from another replica.",
+    "the least that it can be where merged parts are fetched from another replica, absent if that is none.",
     _TABLE,
     10 / 60,
 )
@@ -175,6 +186,8 @@ def probe(context: Context) -> Rows:
         starts=seconds + FLUSH_SECONDS,
         ends=FLUSH_SECONDS,
         small=SMALL_ROWS,
+        left_out=("system", *TEMPORARY_DATABASES),
+        temporary=TEMPORARY_NAME,
     )
     return [_totals(found, seconds), *_tables(context, found[:MOST_TABLES], seconds)]
 

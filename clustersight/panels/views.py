@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clustersight.metrics import Metric, Sample, Unit
@@ -34,7 +34,10 @@ LIMIT 10000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A refreshable view; `succeeded_at` and `next_at` in epoch seconds, 0 where there is none."""
+    """A refreshable view; `succeeded_at` and `next_at` in epoch seconds, 0 where there is none.
+
+    `failing` stays 1 after a restart of the server until a refresh succeeds; `exception` is that of before.
+    """
 
     database: str
     view: str
@@ -50,7 +53,7 @@ class Row:
 _LABELS = ("database", "view")
 FAILING = Metric(
     "clickhouse_view_refresh_failing",
-    "1 if the last refresh of the view failed.",
+    "1 if the last refresh of the view failed, also after a restart of the server, until one succeeds.",
     _LABELS,
     key="views.failing",
     unit=Unit.BOOL,
@@ -80,7 +83,21 @@ ALL_FAILING = Metric(
 
 
 def probe(context: Context) -> Rows:
-    return without_values(context.rows(SQL, Row), "exception")
+    return _remembered(context, without_values(context.rows(SQL, Row), "exception"))
+
+
+def _remembered(context: Context, rows: list[Row]) -> list[Row]:
+    """A restart leaves one that failed without exception and without success, until a refresh has ended."""
+    before: dict[tuple[str, str], str] = context.memory.get("failing", {})
+    known = [_as_before(row, before.get((row.database, row.view))) for row in rows]
+    context.memory["failing"] = {(row.database, row.view): row.exception for row in known if row.failing}
+    return sorted(known, key=lambda row: -row.failing)
+
+
+def _as_before(row: Row, exception: str | None) -> Row:
+    if row.failing or row.succeeded_at or exception is None:
+        return row
+    return replace(row, failing=1, exception=exception)
 
 
 def samples(rows: Rows) -> Iterator[Sample]:
@@ -119,5 +136,6 @@ PANEL = Panel(
     metrics=(FAILING, AGE, VIEWS, ALL_FAILING),
     tier=Tier.TWO,
     hidden_without_show=True,
+    lasting_memory=True,
     payload=payload,
 )

@@ -10,7 +10,7 @@ import pytest
 from clustersight.clickhouse.connection import Address, Wire
 from clustersight.collect import collect
 from clustersight.collection import PanelRun, Plan, Watch
-from clustersight.panels.backups import PANEL
+from clustersight.panels.backups import PANEL, Row, remembered
 from clustersight.panels.panel import Status
 from tests.panels.visiting import CLOCK, run, run_until, values, watching
 from tests.servers.clickhouse18 import ClickHouse18
@@ -117,6 +117,18 @@ def test_what_only_the_log_knows(server: EmbeddedServer) -> None:
     assert found[FAILED] == 2
     assert found[SUCCEEDED] == made[SUCCEEDED]
     assert found[FAILED_AT] == pytest.approx(made[SUCCEEDED] + 60)
+
+
+def test_a_failure_is_over_after_two_weeks_also_where_no_backup_ever_succeeds(
+    embedded: EmbeddedServer,
+) -> None:
+    """As one that somebody tried once, on a node that makes none."""
+    asked_at = now(embedded)
+    forgotten = Row(0.0, 0.0, 0, 0, "", asked_at)
+    for age, failed in ((13 * 86_400, 1), (15 * 86_400, 0)):
+        known = Row(0.0, asked_at - age, 1, 0, "no room", asked_at - age)
+        assert remembered(forgotten, [known]).failed == failed
+    assert run(address(embedded), PANEL).rows[0].asked_at == pytest.approx(asked_at, abs=60)
 
 
 def test_one_that_runs(embedded: EmbeddedServer) -> None:

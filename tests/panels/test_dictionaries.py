@@ -97,7 +97,11 @@ def test_old_data_are_stale_only_where_they_are_loaded_anew_each_time(
     make(embedded, (db, "conditional"), "INVALIDATE_QUERY 'SELECT 1'")
     make(embedded, (db, "cache"), layout="CACHE(SIZE_IN_CELLS 10)")
     make(embedded, (db, "unloaded"))
-    for name in ("plain", "conditional", "cache"):
+    embedded.execute(
+        f"CREATE DICTIONARY {ident(db, 'nothing')} (id UInt64, v String) PRIMARY KEY id"
+        " SOURCE(NULL()) LAYOUT(FLAT()) LIFETIME(MIN 1 MAX 1)"
+    )
+    for name in ("plain", "conditional", "cache", "nothing"):
         load(embedded, (db, name))
     found = run(address_of(embedded), PANEL)
     stale = {row["dictionary"] for row in PANEL.payload(found.rows) if row["is_stale"]}

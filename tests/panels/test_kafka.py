@@ -67,16 +67,35 @@ def test_a_consumer_whose_broker_is_gone_is_failing(embedded: EmbeddedServer) ->
         embedded.execute(f"DROP TABLE {ident(db, 'v')}")
 
 
-# What system.kafka_consumers says of a consumer whose newest exception is so many seconds old.
+# What system.kafka_consumers says of a consumer with exceptions and a commit so many seconds ago.
 MADE_UP = """(SELECT 'd' AS database, 't' AS table, toUInt64(5 + 2 * number) AS num_messages_read,
-    if(number = 1, now() - 30, toDateTime(0)) AS last_poll_time, toDateTime(0) AS last_commit_time,
-    if(number = 1, [now() - 90000, now() - {age}], []) AS `exceptions.time`,
-    if(number = 1, ['old', 'young'], []) AS `exceptions.text` FROM numbers(2))"""
+    if(number = 1, now() - 30, toDateTime(0)) AS last_poll_time,
+    if(number = 1 AND {commit} > 0, now() - {commit}, toDateTime(0)) AS last_commit_time,
+    if(number = 1, arrayMap(age -> now() - age, {ages}), []) AS `exceptions.time`,
+    if(number = 1, arrayMap(age -> if(age = {ages}[-1], 'young', 'old'), {ages}), []) AS `exceptions.text`
+    FROM numbers(2))"""
 
 
-@pytest.mark.parametrize(("age", "failing"), [(300, 1), (700, 0)])
-def test_old_exceptions_are_kept_but_over(embedded: EmbeddedServer, age: int, failing: int) -> None:
-    sql = compose(kafka.SQL, lambda _: True).replace("system.kafka_consumers", MADE_UP.format(age=age))
+@pytest.mark.parametrize(
+    ("ages", "commit", "failing"),
+    [
+        ([90_000, 300], 0, 1),
+        ([90_000, 700], 0, 0),  # old exceptions are kept but over
+        ([90_000, 300], 400, 1),
+        ([90_000, 300], 60, 0),  # a connection that was lost and is back
+        (
+            [590 - 50 * count for count in range(10)],
+            60,
+            1,
+        ),  # one message that fails each time, between others
+        ([700, *(590 - 50 * count for count in range(9))], 60, 0),
+    ],
+)
+def test_exceptions_that_are_over(
+    embedded: EmbeddedServer, ages: list[int], commit: int, failing: int
+) -> None:
+    made_up = MADE_UP.format(ages=ages, commit=commit)
+    sql = compose(kafka.SQL, lambda _: True).replace("system.kafka_consumers", made_up)
     [found] = embedded.execute(bind(sql, {"within": FAILED_WITHIN_SECONDS}))
     row = Row(*found)
     assert (row.consumers, row.failing_consumers, row.messages, row.exception) == (2, failing, 12, "young")

@@ -93,6 +93,65 @@ def test_a_replica_that_fetches_merged_parts_has_no_growth(embedded: EmbeddedSer
     assert (GROWTH, db, "a_b") not in values(found)
 
 
+def test_a_replica_that_fetches_some_merged_parts_grows_at_least(embedded: EmbeddedServer) -> None:
+    """A part of the blocks 1 to 6 takes the place of six parts at the most."""
+    with database(embedded) as db:
+        logged(embedded, (db, "t"), ("DownloadPart", 10), ("NewPart", 5))
+        embedded.execute(
+            "INSERT INTO system.part_log"
+            " (event_date, event_time, database, table, partition_id, event_type, part_name)"
+            f" VALUES (today(), now() - 2, {literal(db)}, 't', '202001', 'DownloadPart', '202001_1_6_1')"
+        )
+        found = run_until(address_of(embedded), PANEL, lambda one: bool(rows_of(one, db)))
+    [row] = rows_of(found, db)
+    assert (row["fetched_per_min"], row["growth_per_min"]) == (2.0, 2.0)
+
+
+def logged(server: EmbeddedServer, name: tuple[str, str], *events: tuple[str, int]) -> None:
+    """Rows of part_log, by hand: of each event so many, of parts with one row."""
+    server.execute("SYSTEM FLUSH LOGS system.part_log")
+    place = f"{literal(name[0])}, {literal(name[1])}, '202001'"
+    for event, count in events:
+        server.execute(
+            "INSERT INTO system.part_log"
+            " (event_date, event_time, database, table, partition_id, event_type, part_name, rows,"
+            " merged_from)"
+            f" SELECT today(), now() - 2, {place}, '{event}', concat('202001_1', repeat('_1', 2)), 1,"
+            f" if('{event}' = 'MergeParts', ['a', 'b'], []) FROM numbers({count})"
+        )
+
+
+def test_tables_that_live_for_one_statement_are_left_out(embedded: EmbeddedServer) -> None:
+    """Nothing ever merges their parts: they are dropped with them, at each refresh of a view."""
+    with database(embedded) as db:
+        select = "AS SELECT number AS n FROM numbers(4)"
+        embedded.execute(
+            f"CREATE MATERIALIZED VIEW {db}.v REFRESH EVERY 1 HOUR ENGINE = MergeTree ORDER BY n {select}"
+        )
+        embedded.execute(f"SYSTEM WAIT VIEW {db}.v")
+        embedded.execute(f"CREATE OR REPLACE TABLE {db}.r ENGINE = MergeTree ORDER BY n {select}")
+        insert(embedded, make_table(embedded, (db, "t")))
+        embedded.execute("SYSTEM FLUSH LOGS")
+        logs = embedded.execute(f"SELECT DISTINCT table FROM system.part_log WHERE database = '{db}'")
+        assert len(logs) == 3
+        found = run_until(address_of(embedded), PANEL, lambda one: bool(rows_of(one, db)))
+    assert [row["table"] for row in rows_of(found, db)] == ["t"]
+
+
+def test_where_there_are_too_many_tables_those_with_small_inserts_stay(
+    embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their merges keep up: by growth alone they would be the first to go, and their alert with them."""
+    monkeypatch.setattr(part_log, "MOST_TABLES", 2)
+    with database(embedded) as db:
+        logged(embedded, (db, "small"), ("NewPart", 900), ("MergeParts", 900))
+        logged(embedded, (db, "worse"), ("NewPart", 800))
+        for number in range(3):
+            logged(embedded, (db, f"grows{number}"), ("NewPart", 1))
+        found = run_until(address_of(embedded), PANEL, lambda one: bool(rows_of(one, db)))
+    assert [row["table"] for row in rows_of(found, db)] == ["worse", "small"]
+
+
 def test_a_log_that_is_made_later_is_found(own_embedded: Callable[..., EmbeddedServer]) -> None:
     server = own_embedded()
     watch = watching(address_of(server))
