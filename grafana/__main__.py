@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from clustersight.commands.usage import Group
 from grafana.commands.build import build
 from grafana.commands.check import check
 from grafana.commands.diff import diff
-from grafana.commands.options import Group
 from grafana.commands.push import push
 
 

@@ -18,13 +18,13 @@ from clustersight.commands.moments import Duration, Moment
 from clustersight.commands.rules_choice import (
     CONFIG,
     EXIT_PROBLEMS,
-    EXIT_USAGE,
     PATHS,
     choose,
     count,
     refuse_problems,
     tell,
 )
+from clustersight.commands.usage import EXIT_USAGE
 from clustersight.duration import format_duration
 from clustersight.history import ClusterName, HistoryUnavailable, history_of
 from clustersight.problem import SettingsError, unknown

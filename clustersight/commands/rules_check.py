@@ -16,7 +16,6 @@ from clustersight.commands.rules_choice import (
     CONFIG,
     EXIT_FINDINGS,
     EXIT_PROBLEMS,
-    EXIT_USAGE,
     PATHS,
     Chosen,
     choose,
@@ -24,6 +23,7 @@ from clustersight.commands.rules_choice import (
     refuse_problems,
     tell,
 )
+from clustersight.commands.usage import EXIT_USAGE
 from clustersight.problem import Problem
 from clustersight.rules import findings
 from clustersight.rules.drafts import Draft

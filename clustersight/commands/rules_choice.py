@@ -20,8 +20,6 @@ from clustersight.settings.fields import Known
 from clustersight.settings.model import Settings
 from clustersight.table import visible
 
-# sysexits.h: a command that was called wrongly. 2 is what `rules diff` says of changes.
-EXIT_USAGE = 64
 EXIT_PROBLEMS = 1
 EXIT_FINDINGS = 3
 

@@ -15,7 +15,8 @@ import requests
 
 from clustersight.commands.moments import Duration
 from clustersight.commands.remote import HttpUrl, RemoteError, ask, read_secret
-from clustersight.commands.rules_choice import EXIT_PROBLEMS, EXIT_USAGE, count, tell
+from clustersight.commands.rules_choice import EXIT_PROBLEMS, count, tell
+from clustersight.commands.usage import EXIT_USAGE
 
 # An alerter reads 10 000 rules in seconds.
 _RELOAD_SECONDS = 60.0

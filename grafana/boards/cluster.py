@@ -1,6 +1,13 @@
 """One cluster (or several): its score and why, its nodes, and what has a dashboard of its own in short."""
 
 from grafana.boards.cluster_objects import OBJECTS
+from grafana.boards.shared import (
+    FAILING_MUTATIONS,
+    FULLEST_DISK,
+    LARGEST_LAG,
+    PARTS_PRESSURE,
+    READONLY_REPLICAS,
+)
 from grafana.frame import Board
 from grafana.links import BOARD_OF_NODE
 from grafana.panels import OK, UP, YES, Column, Graph, Row, Stat, Table, Timeline
@@ -137,43 +144,11 @@ LOAD = Row(
 LIMITS = Row(
     "Nearest limits",
     (
-        Stat(
-            title="Largest lag",
-            about="The replica that is farthest behind; absent where the lag is unknown.",
-            query=Query("max(clickhouse_replica_max_lag_seconds)"),
-            unit="s",
-            rule="ReplicationLag",
-            empty="no replicas",
-        ),
-        Stat(
-            title="Read-only replicas",
-            about="Replicas that take no inserts and fetch nothing.",
-            query=Query("sum(clickhouse_replicas_readonly)"),
-            counts="ReplicaReadonly",
-            empty="no replicas",
-        ),
-        Stat(
-            title="Parts pressure",
-            about="The fullest partition of all tables against its limit for inserts.",
-            query=Query("max(clickhouse_parts_max_pressure_ratio)"),
-            unit="percentunit",
-            rule="PartsPressureCritical",
-        ),
-        Stat(
-            title="Fullest disk",
-            about="The fullest disk of all nodes.",
-            query=Query("max(clickhouse_disk_usage_ratio)"),
-            unit="percentunit",
-            rule="DiskUsage",
-            empty="not told",
-        ),
-        Stat(
-            title="Failing mutations",
-            about="Mutations that fail and are tried again and again.",
-            query=Query("sum(clickhouse_mutations_unfinished_failing)"),
-            counts="MutationFailing",
-            empty="not told",
-        ),
+        LARGEST_LAG,
+        READONLY_REPLICAS,
+        PARTS_PRESSURE,
+        FULLEST_DISK,
+        FAILING_MUTATIONS,
         Stat(
             title="Versions differ",
             about="Whether the nodes that answer run more than one version.",

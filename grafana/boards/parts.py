@@ -1,5 +1,6 @@
 """Parts, merges, mutations and inserts: how near tables are to refusing inserts, and why."""
 
+from grafana.boards.shared import FAILING_MUTATIONS, PARTS_PRESSURE
 from grafana.frame import Board
 from grafana.panels import Graph, Row, Stat
 from grafana.queries import OF_TABLE, Query, a_minute, a_second, largest, worst
@@ -7,13 +8,7 @@ from grafana.queries import OF_TABLE, Query, a_minute, a_second, largest, worst
 NOW = Row(
     "Now",
     (
-        Stat(
-            title="Parts pressure",
-            about="The fullest partition of all tables against its limit: at 100 % inserts are refused.",
-            query=Query("max(clickhouse_parts_max_pressure_ratio)"),
-            unit="percentunit",
-            rule="PartsPressureCritical",
-        ),
+        PARTS_PRESSURE,
         Stat(
             title="Delay pressure",
             about="The fullest partition against the number of parts from which inserts are slowed down.",
@@ -38,13 +33,7 @@ NOW = Row(
             query=Query("sum(clickhouse_merges_running_stuck)"),
             counts="MergeStuck",
         ),
-        Stat(
-            title="Failing mutations",
-            about="Mutations that fail and are tried again and again.",
-            query=Query("sum(clickhouse_mutations_unfinished_failing)"),
-            counts="MutationFailing",
-            empty="not told",
-        ),
+        FAILING_MUTATIONS,
     ),
 )
 PRESSURE = Row(

@@ -1,5 +1,6 @@
 """Replication: how far replicas are behind, which take no inserts, and what waits in their queues."""
 
+from grafana.boards.shared import LARGEST_LAG, READONLY_REPLICAS
 from grafana.frame import Board
 from grafana.panels import YES, Column, Graph, Row, Stat, Table
 from grafana.queries import Query, a_minute, largest, worst
@@ -13,13 +14,7 @@ NOW = Row(
             query=Query("sum(clickhouse_replicas)"),
             empty="no replicas",
         ),
-        Stat(
-            title="Read-only",
-            about="Replicas that take no inserts: without Keeper, or without their metadata.",
-            query=Query("sum(clickhouse_replicas_readonly)"),
-            counts="ReplicaReadonly",
-            empty="no replicas",
-        ),
+        READONLY_REPLICAS,
         Stat(
             title="Session expired",
             about="Replicas whose session with Keeper has expired.",
@@ -34,14 +29,7 @@ NOW = Row(
             counts="ReplicaReadonly",
             empty="no replicas",
         ),
-        Stat(
-            title="Largest lag",
-            about="How far the slowest replica is behind, in inserts that it has not fetched.",
-            query=Query("max(clickhouse_replica_max_lag_seconds)"),
-            unit="s",
-            rule="ReplicationLag",
-            empty="no replicas",
-        ),
+        LARGEST_LAG,
         Stat(
             title="Stuck tasks",
             about="Tasks of replication queues that fail or are put off again and again.",

@@ -1,5 +1,6 @@
 """Storage: disks, when they will be full, parts that were set aside, and what the tables take."""
 
+from grafana.boards.shared import FULLEST_DISK
 from grafana.frame import Board
 from grafana.panels import Column, Graph, Row, Stat, Table
 from grafana.queries import Query, largest, worst
@@ -10,14 +11,7 @@ _DISK = "{{cluster}} {{host}} {{disk}}"
 NOW = Row(
     "Now",
     (
-        Stat(
-            title="Fullest disk",
-            about="The fullest disk of all nodes.",
-            query=Query("max(clickhouse_disk_usage_ratio)"),
-            unit="percentunit",
-            rule="DiskUsage",
-            empty="not told",
-        ),
+        FULLEST_DISK,
         Stat(
             title="Free",
             about="Free space of all disks; disks on one file system count once each.",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from clustersight.commands.rules_choice import count, tell
+from clustersight.commands.usage import EXIT_USAGE
 from clustersight.table import visible
 from grafana import files
-from grafana.commands.options import EXIT_FAILED, EXIT_USAGE, require_sdk
+from grafana.commands.options import EXIT_FAILED, require_sdk
 
 if TYPE_CHECKING:
     from grafana.checks import FileFinding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import click
 from clustersight.commands.moments import Duration
 from clustersight.commands.remote import HttpUrl, RemoteError, read_secret
 from clustersight.commands.rules_choice import tell
+from clustersight.commands.usage import EXIT_USAGE
 from grafana import files
 from grafana.client import Grafana
 from grafana.failures import GrafanaError
@@ -23,32 +24,8 @@ from grafana.talking import Talking
 
 EXIT_FAILED = 1
 EXIT_DIFFERENCES = 2
-# sysexits.h: a wrong call; 2, which is click's, says that something differs.
-EXIT_USAGE = 64
 _SDK = ("grafana_foundation_sdk", "promql_parser")
 _FIRST_MAJOR = 10
-
-
-class Group(click.Group):
-    """A group whose wrong calls exit 64."""
-
-    def make_context(self, *args: Any, **more: Any) -> click.Context:
-        with _exit_64():
-            return super().make_context(*args, **more)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with _exit_64():
-            return super().invoke(ctx)
-
-
-@contextlib.contextmanager
-def _exit_64() -> Iterator[None]:
-    try:
-        yield
-    except click.UsageError as error:
-        # Click means it to be set on the class, and the classes are click's.
-        error.exit_code = EXIT_USAGE  # type: ignore[misc]
-        raise
 
 
 class GrafanaUrl(HttpUrl):
