@@ -27,11 +27,11 @@ $(VENV)/.dev: $(VENV)/bin/python setup.cfg
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[demo,dev]'
 	@touch $@ $(VENV)/.demo
 
-demo: $(VENV)/.demo ## A live ClickHouse with faults, watched: http://127.0.0.1:9116
+demo: $(VENV)/.demo ## A live ClickHouse with faults, watched: http://127.0.0.1:3001
 	@$(BIN)/clustersight demo
 
-run: $(VENV)/.demo ## The exporter with your configuration: make run CONFIG=clustersight.yaml
-	@$(BIN)/clustersight exporter --config $(or $(CONFIG),clustersight.yaml)
+run: $(VENV)/.demo ## All three with your configuration: make run CONFIG=clustersight.yaml
+	@$(BIN)/clustersight up --config $(or $(CONFIG),clustersight.yaml)
 
 check: $(VENV)/.dev ## Lint, format, strict types, import contracts
 	@$(BIN)/ruff check .

@@ -113,7 +113,8 @@ class Gate:
         remedy = (
             "send `Bearer` and the lowercase hex SHA-256 of the password" if self._token else "send a user"
         )
-        return Unauthorized(f"{what}; {remedy}", headers={"WWW-Authenticate": ", ".join(ways)})
+        # A line each: some browsers look no further than the first way in a line.
+        return Unauthorized(f"{what}; {remedy}", headers={"WWW-Authenticate": ways})
 
 
 def token_of(password: str) -> str:

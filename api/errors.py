@@ -54,7 +54,7 @@ class ApiError(Exception):
         *,
         detail: Sequence[Detail] | None = None,
         code: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | list[str]] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -198,6 +198,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     _reloading = False
 
+    def wait_for_signals(self, timeout: float | None = 1.0) -> list[int]:
+        """Those that came. An end is not kept waiting by a hundred reloads, which are one."""
+        came = dict.fromkeys(super().wait_for_signals(timeout))
+        return sorted(came, key=lambda number: number not in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
+
     def reload(self) -> None:
         if not self.app.take_over():
             return

@@ -11,6 +11,8 @@ from api.resource import BASE
 from clustersight.settings.listen import Listen
 from clustersight.settings.model import Settings
 
+# Relative: a proxy may have put the page below a path of its own.
+_API = BASE.removeprefix("/")
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
@@ -27,7 +29,7 @@ class Places:
 
     def of_api(self, text: str, path: str, operation: str) -> Link:
         """A route of the API; `operation` is `tag/name` in its documentation."""
-        return Link(text, BASE + path if self.is_open else f"{BASE}/docs#/{operation}")
+        return Link(text, _API + path if self.is_open else f"{_API}/docs#/{operation}")
 
     def of_cluster(self, cluster_id: str, name: str) -> Iterator[Link]:
         """Where to go on with a cluster."""
@@ -40,7 +42,7 @@ class Places:
 
     def of_page(self) -> Iterator[Link]:
         """Where else there is something to see."""
-        yield Link("API docs", f"{BASE}/docs")
+        yield Link("API docs", f"{_API}/docs")
         if self._grafana:
             yield Link("Grafana", f"{self._grafana}/d/clustersight-fleet")
         if self.settings.exporter.listen.port:  # else nobody knows it here

@@ -20,6 +20,8 @@ from clustersight.settings.listen import Listen
 
 SECONDS = 5.0
 _CHARACTERS = 200
+# How TLS 1.3 and 1.2 say so; who hangs up first is only seen to have done so.
+_WANTS_CERTIFICATE = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"})
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not we
 
 
@@ -41,10 +43,15 @@ def ask(url: str, seconds: float = SECONDS) -> str:
     """What `/-/healthy` tells, in a word or two. Raises Unhealthy.
 
     A certificate is not checked: it names the machine as others do, and nothing secret is sent. A 401 is
-    alive: the process answers, and its users' passwords are known here only as hashes.
+    alive: the process answers, and its users' passwords are known here only as hashes. So is one that asks
+    for a client's certificate, of which there is none here.
     """
     try:
         status, said = _get(url, seconds)
+    except ssl.SSLError as error:
+        if isinstance(error, ssl.SSLEOFError) or error.reason in _WANTS_CERTIFICATE:
+            return "alive, but what it says of itself needs a client's certificate"
+        raise Unhealthy(f"{url}: no TLS as it should be ({error.reason or error})") from None
     except (OSError, http.client.HTTPException) as error:
         raise Unhealthy(f"{url}: no answer ({error or type(error).__name__}); does it run?") from None
     if status == http.HTTPStatus.UNAUTHORIZED:

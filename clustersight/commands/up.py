@@ -13,6 +13,7 @@ from clustersight.configuration import Start
 from clustersight.known import KNOWN
 from clustersight.problem import SettingsError
 from clustersight.supervising.child import Program
+from clustersight.supervising.output import take_stderr
 from clustersight.supervising.supervisor import Supervisor
 
 NAMES = ("exporter", "alerter", "api")
@@ -50,6 +51,7 @@ def up(file: Path | None, stop_seconds: float) -> None:
     configuration again, SIGTERM and SIGINT stop them, a second one at once. 0: it was stopped. 1: the
     configuration is wrong, or a process refused to start; the message says which.
     """
+    take_stderr()
     try:
         settings = Start("up", KNOWN, file).read().settings
     except SettingsError as error:

@@ -42,7 +42,7 @@ class Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             # Safe here: the parent has one thread.
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509
+            preexec_fn=_prepare(os.getpid()),  # noqa: PLW1509
         )
         self.pid = self._process.pid
         self.output = self._fileno()
@@ -92,10 +92,12 @@ class Child:
             self._process.stdout.close()
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def _prepare(parent: int) -> Callable[[], None]:
     """What a child does first. Linux alone tells it of its parent's end, by a signal."""
 
     def prepare() -> None:
+        # A reload must not end one that is still starting, and reads its configuration anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
             if os.getppid() != parent:  # it has died already

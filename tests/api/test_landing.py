@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import re
 import select
@@ -11,6 +12,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -330,7 +332,7 @@ def test_an_alert_has_all_that_one_needs(healthy: Client) -> None:
     assert rows["team"] == "data"
     assert [(one.text, one.attributes["href"]) for one in shown.all("a")] == [
         ("Runbook", "https://runbook.example/disk"),
-        ("Course and deliveries", f"/api/v1/alerts/{alert_id}"),
+        ("Course and deliveries", f"api/v1/alerts/{alert_id}"),
     ]
 
 
@@ -460,7 +462,9 @@ def test_strangers_texts_are_text(client: Client, new_client: NewClient) -> None
     assert "{{ 7 * 7 }}" in page.text
     assert "\u202e" not in answer.text
     for link in page.all("a"):
-        assert link.attributes["href"].startswith(("/", "#", "https://g.example/", "http://127.0.0.1:"))
+        assert link.attributes["href"].startswith(
+            (".", "?", "api/v1/", "#", "https://g.example/", "http://127.0.0.1:")
+        )
 
 
 def test_long_names_are_cut(healthy: Client) -> None:
@@ -520,6 +524,17 @@ def test_a_store_that_cannot_be_read_is_told(new_client: NewClient, tmp_path: Pa
     assert not page.all("article")
 
 
+def test_it_is_small_on_its_way(healthy: Client) -> None:
+    plain = healthy.ask("GET", "/")
+    packed = healthy.ask("GET", "/", headers={"Accept-Encoding": "br, gzip"})
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(packed.data) == plain.data
+    assert "Content-Encoding" not in healthy.ask("GET", "/", headers={"Accept-Encoding": "gzip;q=0"}).headers
+
+
 # Who may see it, and where it leads.
 
 
@@ -528,7 +543,9 @@ def test_a_browser_comes_in_with_the_password(new_client: NewClient) -> None:
     alert_id = fired(locked)
 
     assert locked.ask("GET", "/").status_code == 401
-    assert "Basic" in locked.ask("GET", "/").headers["WWW-Authenticate"]
+    # In a line of its own: some browsers look no further than the first way in a line.
+    ways = locked.ask("GET", "/").headers.getlist("WWW-Authenticate")
+    assert [way.split()[0] for way in ways] == ["Bearer", "Basic"]
     assert locked.ask("GET", "/", headers=basic("me", "wrong")).status_code == 401
     assert alert_id not in locked.ask("GET", "/", headers=basic("me", "wrong")).text
     assert locked.ask("GET", "/", headers=bearer(TOKEN)).status_code == 200
@@ -550,10 +567,18 @@ def test_without_a_password_its_links_lead_somewhere(healthy: Client) -> None:
             assert healthy.ask("GET", link).status_code == 200, link
 
 
+def test_its_links_stay_below_the_path_of_a_proxy(healthy: Client) -> None:
+    fired(healthy)
+    pages = [landing(healthy), landing(healthy, "/?refresh=off")]
+    for link in (one.attributes["href"] for page in pages for one in page.all("a")):
+        if not link.startswith("http"):
+            assert urljoin("https://tools.example/sight/", link).startswith("https://tools.example/sight/")
+
+
 def own_links(page: Element) -> set[str]:
-    """The links to this server."""
+    """The links to this server, as a browser at `/` understands them."""
     found = {one.attributes["href"] for one in page.all("a")}
-    return {link for link in found if link.startswith("/")}
+    return {urljoin("/", link) for link in found if not link.startswith(("http", "#"))}
 
 
 def test_a_page_elsewhere_cannot_read_it(client: Client) -> None:
@@ -598,7 +623,7 @@ def test_grafana_is_linked_where_it_is_known(new_client: NewClient) -> None:
             Link("Metrics", "http://sight.example:9116/metrics"),
         ),
         ({"listen": "[::1]:9116"}, "::1", Link("Metrics", "http://[::1]:9116/metrics")),
-        ({"listen": "127.0.0.1:0"}, "localhost", Link("API docs", "/api/v1/docs")),
+        ({"listen": "127.0.0.1:0"}, "localhost", Link("API docs", "api/v1/docs")),
     ],
 )
 def test_the_exporter_is_linked_where_a_browser_can_follow(

@@ -207,6 +207,21 @@ def test_it_needs_no_scripts(served: Served, chromium: Chromium) -> None:
     assert "MutationFailing" in after
 
 
+def test_paper_has_what_a_screen_can_open(served: Served, chromium: Chromium) -> None:
+    shown = (
+        "[...document.querySelectorAll('details:not([open]) table')].map(table => table.checkVisibility())"
+    )
+    chromium.screen(1280)
+    chromium.visit(served.url)
+    assert set(chromium.run(shown)) == {False}
+
+    chromium.ask("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert set(chromium.run(shown)) == {True}
+    finally:
+        chromium.ask("Emulation.setEmulatedMedia", media="")
+
+
 def without_times(page: str) -> str:
     return "".join(c for c in page if not c.isdigit())
 

@@ -192,6 +192,24 @@ def test_sighup_reloads_too(api: Apis) -> None:
     assert running.ask("GET", "/metrics", headers=HEADERS).ok
 
 
+def test_a_storm_of_reloads_keeps_no_end_waiting(api: Apis) -> None:
+    """Reloads that came during one are one, where each takes half a second."""
+    running = api({})
+    sent = 0
+
+    def reloads() -> int:
+        nonlocal sent
+        sent += 1
+        os.kill(running.pid, signal.SIGHUP)
+        return running.logs().count("configuration reloaded")
+
+    running.wait_for(lambda: reloads() >= 5, "reloads")
+    os.kill(running.pid, signal.SIGTERM)
+
+    running.wait_for(lambda: not running.is_running, "the end")
+    assert sent > 2 * running.logs().count("configuration reloaded")
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [

@@ -51,9 +51,8 @@ def test_what_an_answer_means(serve: Serve) -> None:
     assert len(str(found.value)) < 300
 
 
-def test_a_certificate_for_another_name_is_no_matter(certificates: Certificates) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.wrong_host.certificate, certificates.wrong_host.key)
+def asked_over_tls(context: ssl.SSLContext) -> str:
+    """What a process of ours with this TLS is told to be."""
 
     def app(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
         start_response("200 OK", [("Content-Length", "0")])
@@ -62,10 +61,34 @@ def test_a_certificate_for_another_name_is_no_matter(certificates: Certificates)
     server = Server("127.0.0.1", 0, app, lambda: context)  # type: ignore[arg-type]
     server.start()
     try:
-        assert ask(f"https://127.0.0.1:{server.server_port}") == "healthy"
+        return ask(f"https://127.0.0.1:{server.server_port}")
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_certificate_for_another_name_is_no_matter(certificates: Certificates) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.wrong_host.certificate, certificates.wrong_host.key)
+
+    assert asked_over_tls(context) == "healthy"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_asks_for_a_certificate_is_alive(certificates: Certificates, version: ssl.TLSVersion) -> None:
+    """Else a container with client_auth_type RequireAndVerifyClientCert would be unhealthy for ever."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.valid.certificate, certificates.valid.key)
+    context.load_verify_locations(certificates.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = version
+
+    assert asked_over_tls(context) == "alive, but what it says of itself needs a client's certificate"
+
+
+def test_who_speaks_no_tls_is_not_what_was_meant(serve: Serve) -> None:
+    with pytest.raises(Unhealthy, match="no TLS as it should be"):
+        ask(serve(200).replace("http:", "https:"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -17,7 +18,9 @@ DRIVER = """
 import ctypes, sys, time
 from clustersight import logs
 from clustersight.supervising.child import Program
+from clustersight.supervising.output import take_stderr
 from clustersight.supervising.supervisor import Supervisor
+take_stderr()
 logs.configure()
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: as process 1 it gets the orphans
 programs = [Program(f"p{number}", ["sh", "-c", text]) for number, text in enumerate(sys.argv[2:])]
@@ -132,6 +135,35 @@ def test_a_reload_starts_at_once_what_waits(start: Start, tmp_path: Path) -> Non
     running.process.send_signal(signal.SIGHUP)
 
     wait_until(lambda: running.children() == ["S"], 20, "it runs")
+
+
+def test_a_reload_ends_nobody_who_is_still_starting(start: Start) -> None:
+    """`sleep` takes no signals, as a Python that still reads its modules."""
+    running = start("echo up; exec sleep 60", stop_seconds="frozen")
+    running.wait_for("up\n")
+    for _ in range(3):
+        running.process.send_signal(signal.SIGHUP)
+    running.wait_for("reloading")
+
+    assert running.end() == 0
+    assert "it is started again" not in running.text
+
+
+def test_a_reader_that_sleeps_holds_nobody_up(tmp_path: Path) -> None:
+    """As a pager does, or the shipper of a container's log that hangs."""
+    done = tmp_path / "done"
+    script = f"seq 100000 | sed s/$/xxxxxxxxxxxxxxxxxxxxxxxx/; touch {done}; echo the end; exec sleep 60"
+    command = [sys.executable, "-c", DRIVER, "1", script]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        try:
+            wait_until(done.exists, 20, "all is written, though nobody reads")
+            assert os.read(process.stderr.fileno(), 1 << 16)  # it wakes up
+            process.send_signal(signal.SIGTERM)
+            assert b" bytes were lost here: nobody read them in time\n" in process.stderr.read()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def test_who_refuses_to_start_stops_all(start: Start) -> None:

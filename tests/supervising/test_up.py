@@ -121,6 +121,21 @@ def test_sigterm_stops_all(tmp_path: Path) -> None:
         assert process.output.count('how="exit status 0"') == 3
 
 
+class SilentProcess(UpProcess):
+    """The same as a daemon may be started: without standard input and outputs."""
+
+    def command(self) -> Sequence[str]:
+        return ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *super().command()]
+
+
+def test_it_needs_no_standard_error(tmp_path: Path) -> None:
+    process = SilentProcess(tmp_path)
+    with running(process):
+        assert process.terminate() == 0
+
+        assert process.output == ""
+
+
 def test_nobody_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     process = UpProcess(tmp_path)
     with running(process):
