@@ -27,7 +27,7 @@ def main() -> None:
       clustersight dashboards check
 
     diff and push take the JSON that ships with this package. build and check need Grafana's SDK:
-    pip install 'clustersight[dashboards]'. A wrong call exits 64.
+    in the clone, pip install '.[dashboards]'. A wrong call exits 64.
     """
 
 

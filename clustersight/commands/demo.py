@@ -91,7 +91,7 @@ def demo(
     Starts an embedded ClickHouse 26.9 with a workload (inserts, merges, a mutation that fails, broken and
     detached parts, slow and failing queries), writes a clustersight.yaml for it, and runs the exporter, the
     alerter and the API until Ctrl-C. What would go to Slack arrives on a page of this machine, and here as a
-    line each. Nothing is left behind. Needs the extra: pip install 'clustersight[demo]'.
+    line each. Nothing is left behind. Needs the extra; in the clone: pip install '.[demo]'.
     """
     progress = Progress()
     chosen = {name: listen or _default(name, once=once) for name, listen in listens.items()}

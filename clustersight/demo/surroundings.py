@@ -9,7 +9,7 @@ from clustersight.demo.child import DemoError
 from clustersight.demo.options import Options
 from clustersight.settings.listen import Listen
 
-MISSING_ENGINE = "the embedded ClickHouse is not installed: pip install 'clustersight[demo]'"
+MISSING_ENGINE = "the embedded ClickHouse is not installed; in the clone: pip install '.[demo]'"
 
 
 def check_surroundings(options: Options) -> None:

@@ -112,5 +112,5 @@ def _warn_of_old(version: str) -> None:
 def require_sdk(context: click.Context) -> None:
     """End the command with 1 where what `build` and `check` need is not installed."""
     if not all(importlib.util.find_spec(name) for name in _SDK):
-        tell(["this needs Grafana's SDK: pip install 'clustersight[dashboards]'"])
+        tell(["this needs Grafana's SDK; in the clone: pip install '.[dashboards]'"])
         context.exit(EXIT_FAILED)

@@ -280,7 +280,7 @@ def test_without_the_engine_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     result = CliRunner().invoke(demo, ["--once"])
     assert result.exit_code == 1
-    assert "pip install 'clustersight[demo]'" in result.output
+    assert "pip install '.[demo]'" in result.output
 
 
 def test_the_users_own_settings_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,6 +211,7 @@ def test_a_discovered_node_that_is_down_is_shown_as_down(
     assert running.value("clustersight_targets_isolated", cluster="pair") == 0
 
 
+@pytest.mark.soak  # system.clusters is read again after a minute
 def test_a_node_that_leaves_is_reported_and_then_gone(
     exporter: Exporters, own_clickhouse18: Callable[..., ClickHouse18]
 ) -> None:

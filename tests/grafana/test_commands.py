@@ -210,7 +210,7 @@ def test_without_the_sdk_diff_and_push_work_and_the_others_say_what_they_need() 
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=True
         )
-    needed = "1 this needs Grafana's SDK: pip install 'clustersight[dashboards]'"
+    needed = "1 this needs Grafana's SDK; in the clone: pip install '.[dashboards]'"
     assert done.stdout.splitlines() == [
         f"build {needed}",
         f"check {needed}",
