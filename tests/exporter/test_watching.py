@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from importlib.resources import files
 
+import pytest
 import yaml
 
 from clustersight.panels import NAMES
