@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Exporters = Callable[..., "ExporterProcess"]
 # An interval, and what a busy machine adds.
-SOON_SECONDS = QUICK["interval_sec"] + 5
+SOON_SECONDS = QUICK["interval_sec"] + 20
 
 
 def sql_rule(sql: str, name: str = "Mine", **more: Any) -> Rule:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from clustersight.demo.rules import shortened
 from clustersight.store import alerts
 from clustersight.store.alerts import StoredAlert
@@ -42,6 +44,7 @@ class Chain:
 
     `every_seconds`: how often the capped ones are evaluated. `shift_seconds` is how far the clocks of both
     processes are from everybody else's; `settings` are sections of the configuration beside its own.
+    `longer` are seconds of `for` by rule, where it matters that one fires after another.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Chain:
         every_seconds: int = 1,
         shift_seconds: float = 0.0,
         settings: Mapping[str, Any] | None = None,
+        longer: Mapping[str, int] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.stub = folder, stub
         self.rule_file = folder / "rules.yaml"
-        self.rule_file.write_text(shortened(longest_for, every_seconds), encoding="utf-8")
+        rules = with_longer(shortened(longest_for, every_seconds), longer or {})
+        self.rule_file.write_text(rules, encoding="utf-8")
         config = self._config(clusters) | dict(settings or {})
         self.exporter = ShiftedExporter(folder / "exporter", config, shift_seconds)
         self.alerter = ShiftedAlerter(folder / "alerter", config, shift_seconds)
@@ -172,6 +177,14 @@ def unescaped(text: str) -> str:
     for escape, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(escape, character)
     return text
+
+
+def with_longer(rules: str, longer: Mapping[str, int]) -> str:
+    """The rule file with other seconds of `for` for some of its rules."""
+    document = yaml.safe_load(rules)
+    for rule in document["groups"][0]["rules"]:
+        rule["for"] = f"{longer[rule['alert']]}s" if rule["alert"] in longer else rule["for"]
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 @contextmanager
