@@ -5,7 +5,6 @@ A name that the catalogue does not have is an error at once, so that no dashboar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,10 +13,10 @@ from clustersight import catalogue
 from clustersight.metrics import Kind, Metric
 from clustersight.panels import ALL
 from clustersight.panels.panel import Scope
+from clustersight.rules.promql import selected
 from clustersight.scores import HEALTH
 from clustersight.self_metrics import RUNNER
 
-_FAMILY = re.compile(r"\b((?:clickhouse|clustersight)_[a-z0-9_]+)\b(?:\{([^{}]*)\})?")
 _OF_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
@@ -46,26 +45,18 @@ def _named() -> Iterator[tuple[str, Metric]]:
             yield from ((metric.name + suffix, metric) for suffix in _OF_HISTOGRAM)
 
 
-def names_in(expr: str) -> list[str]:
-    """The families that an expression names, in its order."""
-    return [found[1] for found in _FAMILY.finditer(expr)]
-
-
 def scoped(expr: str, variables: frozenset[str]) -> str:
     """The expression with `cluster=~"$cluster"` and `host=~"$host"` wherever a family has the label.
 
     `variables` are those that the dashboard has. Raises UnknownFamilyError.
     """
 
-    def selected(found: re.Match[str]) -> str:
-        name, given = found.groups()
+    def conditions(name: str) -> list[str]:
         if name not in families():
             raise UnknownFamilyError(f"{name} is not in the catalogue (docs/METRICS.md): {expr}")
-        chosen = [f'{label}=~"${label}"' for label in places(families()[name]) if label in variables]
-        conditions = [*([given] if given else []), *chosen]
-        return f"{name}{{{','.join(conditions)}}}" if conditions else name
+        return [f'{label}=~"${label}"' for label in places(families()[name]) if label in variables]
 
-    return _FAMILY.sub(selected, expr)
+    return selected(expr, conditions)
 
 
 def places(metric: Metric) -> tuple[str, ...]:

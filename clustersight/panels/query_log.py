@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clustersight.clickhouse.errors import AccessDenied, QueryFailed, TimedOut, Unsupported
-from clustersight.clickhouse.sql import compose
+from clustersight.panels import log_table
+from clustersight.panels.log_table import FLUSH_SECONDS
 from clustersight.panels.panel import Context
 
-# The log is written every 7.5 s; what ended later may be missing from it.
-FLUSH_SECONDS = 10
 # A quantile of fewer queries is one query's time.
 QUANTILES_NEED = 20
 # A share of fewer queries says nothing.
@@ -50,9 +49,7 @@ FROM
       AND type IN (2, 3, 4) AND is_initial_query AND user != %(own)s {{is_internal ? AND NOT is_internal}}
 )
 """
-SQL_COLUMNS = """
-SELECT name FROM system.columns WHERE database = 'system' AND table = 'query_log' ORDER BY name LIMIT 1000
-"""
+REMEDY = "no query has been logged yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +101,4 @@ def _read(context: Context) -> Row:
         "server_faults": SERVER_FAULTS,
         "own": context.username,
     }
-    return context.rows(_sql(context), Row, **values)[0]
-
-
-def _sql(context: Context) -> str:
-    if context.has("query_log"):
-        return SQL
-    # It was not there when the server's tables were read: it may have been made since.
-    names = {name for (name,) in context.query(SQL_COLUMNS).rows}
-    if not names:
-        raise Unsupported("system.query_log does not exist: no query has been logged yet")
-    return compose(SQL, names.__contains__)
+    return context.rows(log_table.composed(context, SQL, REMEDY), Row, **values)[0]

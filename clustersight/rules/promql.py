@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 from clustersight.metric_keys import MetricKey, metric_keys
@@ -64,14 +64,22 @@ def _own(key: MetricKey) -> dict[str, str]:
 def _rate(rate: Rate, match: Match) -> str:
     """The catalogue's expression with the match put in after each family, as far as it has the labels."""
 
-    def selected(found: re.Match[str]) -> str:
-        name, chosen = found.groups()
+    def conditions(name: str) -> list[str]:
         has = (*COMMON_LABELS, *families()[name].labels)
-        conditions = [matcher(label, value) for label, value in match.items() if label in has]
-        return _braced(name, [chosen, *conditions] if chosen else conditions)
+        return [matcher(label, value) for label, value in match.items() if label in has]
 
-    expression = _FAMILY.sub(selected, rate.expr)
+    expression = selected(rate.expr, conditions)
     return f"({expression})" if _LOOSE.search(rate.expr) else expression
+
+
+def selected(expression: str, conditions: Callable[[str], Sequence[str]]) -> str:
+    """An expression with more conditions after the name of each family, beside those that it has."""
+
+    def more(found: re.Match[str]) -> str:
+        name, chosen = found.groups()
+        return _braced(name, [*([chosen] if chosen else []), *conditions(name)])
+
+    return _FAMILY.sub(more, expression)
 
 
 def _selector(name: str, match: Match) -> str:
